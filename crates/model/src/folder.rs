@@ -1,0 +1,258 @@
+//! The model folder: what every command passes on.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `model.safetensors` | the weights, f32, under Equinox's names; linear weights are `[out, in]` |
+//! | `config.json` | [`ModelConfig`] and `tokenizer_sha256` |
+//! | `tokenizer.json` | the tokenizer, byte for byte |
+//! | `README.md` | the model card |
+//!
+//! `tokenizer_sha256` (also in the header of `model.safetensors`) ties the three
+//! together: a folder whose parts do not belong together is refused.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use thiserror::Error;
+
+use crate::atomic::{write_folder, write_synced};
+use crate::config::{ConfigError, ModelConfig};
+use crate::weights::{Weights, WeightsError};
+
+/// Name of the file of weights.
+pub const WEIGHTS_FILE: &str = "model.safetensors";
+/// Name of the file of the configuration.
+pub const CONFIG_FILE: &str = "config.json";
+/// Name of the tokenizer's file.
+pub const TOKENIZER_FILE: &str = "tokenizer.json";
+/// Name of the model card.
+pub const CARD_FILE: &str = "README.md";
+
+const HASH_KEY: &str = "tokenizer_sha256";
+
+/// Why a model folder cannot be read or written.
+#[derive(Debug, Error)]
+pub enum FolderError {
+    /// There is no such folder.
+    #[error("there is no model folder {0}: train one with `tchaikovsky train`")]
+    NoFolder(PathBuf),
+    /// A file of the folder cannot be read.
+    #[error("the model folder lacks {path} ({source}): copy or train it again")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The folder cannot be written.
+    #[error("cannot write the model folder {path}: {source}; nothing was changed")]
+    Write {
+        /// The folder.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// `config.json` is no configuration.
+    #[error("{path} is no model configuration: {source}")]
+    ConfigJson {
+        /// The file.
+        path: PathBuf,
+        /// What the reader said.
+        source: serde_json::Error,
+    },
+    /// `config.json` describes a model that cannot exist.
+    #[error("{path}: {source}")]
+    Config {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        source: ConfigError,
+    },
+    /// `config.json` does not say which tokenizer belongs to it.
+    #[error(
+        "{path} has no tokenizer_sha256; if the tokenizer.json beside it is the one \
+         the model was trained with, add \"tokenizer_sha256\": \"{found}\""
+    )]
+    NoTokenizerHash {
+        /// The configuration file.
+        path: PathBuf,
+        /// Hash of the tokenizer beside it.
+        found: String,
+    },
+    /// Tokenizer and model do not belong together.
+    #[error(
+        "{folder}: the model in {file} was trained with a tokenizer of SHA-256 {expected}, \
+         but tokenizer.json has {found}: put the right tokenizer.json back"
+    )]
+    TokenizerMismatch {
+        /// The folder.
+        folder: PathBuf,
+        /// The file that names the expected hash.
+        file: &'static str,
+        /// The hash it names.
+        expected: String,
+        /// Hash of `tokenizer.json`.
+        found: String,
+    },
+    /// The weights cannot be read or do not fit `config.json`.
+    #[error("{folder}: {source}")]
+    Weights {
+        /// The folder.
+        folder: PathBuf,
+        /// What is wrong.
+        source: WeightsError,
+    },
+}
+
+/// A model with all that belongs to it.
+#[derive(Debug, Clone)]
+pub struct ModelFolder {
+    /// The model's shape.
+    pub config: ModelConfig,
+    /// Its weights.
+    pub weights: Weights,
+    /// The bytes of `tokenizer.json`.
+    pub tokenizer: Vec<u8>,
+    /// The model card, Markdown.
+    pub card: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct ConfigFile {
+    #[serde(flatten)]
+    model: ModelConfig,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    tokenizer_sha256: Option<String>,
+}
+
+impl ModelFolder {
+    /// Reads and checks a model folder.
+    ///
+    /// # Errors
+    /// A [`FolderError`] for a missing folder or file, a damaged file, a shape
+    /// that does not fit, or a tokenizer that does not belong to the model.
+    pub fn read(folder: &Path) -> Result<Self, FolderError> {
+        if !folder.is_dir() {
+            return Err(FolderError::NoFolder(folder.to_owned()));
+        }
+        let (config, expected) = read_config_file(&folder.join(CONFIG_FILE))?;
+        let tokenizer = read_file(&folder.join(TOKENIZER_FILE))?;
+        let found = sha256(&tokenizer);
+        let mismatch = |file, expected: &str| FolderError::TokenizerMismatch {
+            folder: folder.to_owned(),
+            file,
+            expected: expected.to_owned(),
+            found: found.clone(),
+        };
+        match expected {
+            Some(expected) if expected == found => {}
+            Some(expected) => return Err(mismatch(CONFIG_FILE, &expected)),
+            None => {
+                return Err(FolderError::NoTokenizerHash {
+                    path: folder.join(CONFIG_FILE),
+                    found,
+                });
+            }
+        }
+        let of_weights = |source| FolderError::Weights {
+            folder: folder.to_owned(),
+            source,
+        };
+        let weights = Weights::read(&folder.join(WEIGHTS_FILE)).map_err(of_weights)?;
+        if let Some(expected) = weights.metadata(HASH_KEY)
+            && expected != found
+        {
+            return Err(mismatch(WEIGHTS_FILE, expected));
+        }
+        weights.check(&config).map_err(of_weights)?;
+        let card = fs::read_to_string(folder.join(CARD_FILE)).unwrap_or_default();
+        Ok(Self {
+            config,
+            weights,
+            tokenizer,
+            card,
+        })
+    }
+
+    /// Writes the folder whole or not at all; an old one at `folder` is replaced.
+    ///
+    /// # Errors
+    /// [`FolderError::Write`]; what was at `folder` before is still there.
+    pub fn write(&self, folder: &Path) -> Result<(), FolderError> {
+        self.write_with(folder, |_| Ok(()))
+    }
+
+    /// Like [`write`](Self::write), with further files: `extra` puts them into
+    /// the folder that it is given, before that appears under its name.
+    ///
+    /// # Errors
+    /// [`FolderError::Write`]; what was at `folder` before is still there.
+    pub fn write_with(
+        &self,
+        folder: &Path,
+        extra: impl FnOnce(&Path) -> io::Result<()>,
+    ) -> Result<(), FolderError> {
+        write_folder(folder, |inside| {
+            let hash = sha256(&self.tokenizer);
+            let file = ConfigFile {
+                model: self.config.clone(),
+                tokenizer_sha256: Some(hash.clone()),
+            };
+            let mut json = serde_json::to_vec_pretty(&file).map_err(io::Error::other)?;
+            json.push(b'\n');
+            let header = [(HASH_KEY, hash.as_str())];
+            let weights = self.weights.to_bytes(&header).map_err(io::Error::other)?;
+            write_synced(&inside.join(CONFIG_FILE), &json)?;
+            write_synced(&inside.join(TOKENIZER_FILE), &self.tokenizer)?;
+            write_synced(&inside.join(CARD_FILE), self.card.as_bytes())?;
+            write_synced(&inside.join(WEIGHTS_FILE), &weights)?;
+            extra(inside)
+        })
+        .map_err(|source| FolderError::Write {
+            path: folder.to_owned(),
+            source,
+        })
+    }
+}
+
+/// Reads a `config.json`, ours or the JAX original's.
+///
+/// # Errors
+/// [`FolderError::Read`], [`FolderError::ConfigJson`] or [`FolderError::Config`].
+pub fn read_config(path: &Path) -> Result<ModelConfig, FolderError> {
+    read_config_file(path).map(|(config, _)| config)
+}
+
+/// SHA-256 of `bytes` as 64 hexadecimal digits.
+pub fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
+fn read_config_file(path: &Path) -> Result<(ModelConfig, Option<String>), FolderError> {
+    let bytes = read_file(path)?;
+    let file: ConfigFile =
+        serde_json::from_slice(&bytes).map_err(|source| FolderError::ConfigJson {
+            path: path.to_owned(),
+            source,
+        })?;
+    file.model
+        .validate()
+        .map_err(|source| FolderError::Config {
+            path: path.to_owned(),
+            source,
+        })?;
+    Ok((file.model, file.tokenizer_sha256))
+}
+
+fn read_file(path: &Path) -> Result<Vec<u8>, FolderError> {
+    fs::read(path).map_err(|source| FolderError::Read {
+        path: path.to_owned(),
+        source,
+    })
+}
