@@ -1,0 +1,5 @@
+//! The network against the JAX original and against its own definition.
+
+mod differences;
+mod goldens;
+mod network;
