@@ -1,1 +1,45 @@
-//! x
+//! The hot loops of decoding as functions on slices: matrix products on packed
+//! weights, layer norm, softmax, SiLU, attention over a key/value cache, and
+//! the small team of threads that runs them.
+//!
+//! # One source, several instruction sets
+//! Every kernel is written once over [`lanes::Lanes`], sixteen f32 values at a
+//! time, and compiled for each instruction set; [`Isa`] chooses at run time.
+//! [`Isa::plain`] is the same kernel in plain Rust and runs everywhere; the
+//! tests compare every other instruction set with it.
+//!
+//! # Same bits
+//! A value's sum is always taken in the same order: along the columns, one
+//! accumulator a row. It does not depend on the number of threads, on which
+//! thread computes it or on how many rows are computed together, so a sequence
+//! decoded alone and in a batch gets the same bits.
+//!
+//! # Errors
+//! Shapes that do not fit are programming errors and panic; each function says
+//! which shapes it takes.
+
+pub mod activations;
+pub mod attention;
+mod cache;
+pub mod elements;
+pub mod exp;
+pub mod isa;
+pub mod lanes;
+#[cfg(target_arch = "x86_64")]
+mod lanes_avx2;
+#[cfg(target_arch = "x86_64")]
+mod lanes_avx512;
+pub mod matrix;
+pub mod norm;
+pub mod product;
+mod shared;
+pub mod team;
+mod tile;
+
+pub use activations::Activations;
+pub use attention::{Attention, Span};
+pub use cache::HeadCache;
+pub use isa::Isa;
+pub use matrix::{Matrix, WeightFormat};
+pub use product::{Output, Product, Then, products};
+pub use team::Team;

@@ -1,0 +1,234 @@
+//! How weights (and cached keys and values) are stored and multiplied.
+//!
+//! A *line* is 64 bytes: sixteen rows by [`Element::GROUP`] columns, the columns
+//! of a row side by side: `line[lane * GROUP + column]`. A *group* is that many
+//! columns of one row of activations, which every lane of a line multiplies.
+//!
+//! - [`F32`]: one column a line; exact f32.
+//! - [`Bf16`]: two columns; products of bf16 by bf16, sums in f32.
+//! - [`Int8`]: four columns; weights are integers in -127..=127 with one scale a
+//!   row, activations integers in -32767..=32767 with one scale a row, sums are
+//!   exact integers. The dot-product instruction takes unsigned bytes, so an
+//!   activation `a` is stored as `a + 32768 = 256 high + low`, and
+//!   `sum(w a) = 256 (sum(w high) - 128 sum(w)) + sum(w low)`.
+
+use crate::lanes::{Lanes, f32_to_bf16};
+use crate::matrix::WeightFormat;
+
+/// 64 bytes on a cache line of their own.
+#[derive(Clone, Copy, Debug)]
+#[repr(C, align(64))]
+pub struct Line<T>(pub T);
+
+/// A way to store weights and to multiply them with activations.
+pub trait Element: Copy + Send + Sync + 'static {
+    /// Sixteen rows by `GROUP` columns.
+    type Line: Copy + Send + Sync + 'static;
+    /// `GROUP` columns of a row of activations.
+    type Group: Copy + Default + Send + Sync + 'static;
+    /// The running sums of sixteen rows.
+    type Sum<S: Lanes>: Copy;
+    /// Columns in a line.
+    const GROUP: usize;
+    /// Registers that a [`Element::Sum`] takes.
+    const REGISTERS: usize;
+    /// Words of 32 bits in a group.
+    const WORDS: usize;
+    /// The format of matrices made of it.
+    const FORMAT: WeightFormat;
+    /// A line of zeros.
+    const ZERO: Self::Line;
+
+    /// Sums of nothing.
+    fn zero<S: Lanes>(s: S) -> Self::Sum<S>;
+    /// `sum + line * x`.
+    fn dot<S: Lanes>(s: S, sum: Self::Sum<S>, line: &Self::Line, x: Self::Group) -> Self::Sum<S>;
+    /// The sums in f32, before scales. `offset` is 128 times the row sums of the
+    /// integer weights, 0 for other formats.
+    fn value<S: Lanes>(s: S, sum: Self::Sum<S>, offset: &[i32; 16]) -> S::F;
+    /// Converts a row of activations to its groups and gives its scale. Columns
+    /// that the last group lacks are 0.
+    fn convert<S: Lanes>(s: S, row: &[f32], words: &mut [u32]) -> f32;
+    /// The groups that the words are.
+    fn groups(words: &[u32]) -> &[Self::Group];
+}
+
+/// An element that f32 values convert to without a scale.
+pub trait Direct: Element {
+    /// Writes the value of one lane and one column of the line's group.
+    fn put(line: &mut Self::Line, lane: usize, column: usize, x: f32);
+}
+
+/// Exact f32.
+#[derive(Clone, Copy, Debug)]
+pub struct F32;
+
+impl Element for F32 {
+    type Line = Line<[f32; 16]>;
+    type Group = u32;
+    type Sum<S: Lanes> = S::F;
+    const GROUP: usize = 1;
+    const REGISTERS: usize = 1;
+    const WORDS: usize = 1;
+    const FORMAT: WeightFormat = WeightFormat::F32;
+    const ZERO: Self::Line = Line([0.0; 16]);
+
+    #[inline(always)]
+    fn zero<S: Lanes>(s: S) -> S::F {
+        s.splat(0.0)
+    }
+    #[inline(always)]
+    fn dot<S: Lanes>(s: S, sum: S::F, line: &Self::Line, x: u32) -> S::F {
+        s.mul_add(s.load(&line.0), s.splat(f32::from_bits(x)), sum)
+    }
+    #[inline(always)]
+    fn value<S: Lanes>(_: S, sum: S::F, _: &[i32; 16]) -> S::F {
+        sum
+    }
+    #[inline(always)]
+    fn convert<S: Lanes>(_: S, row: &[f32], words: &mut [u32]) -> f32 {
+        for (word, x) in words.iter_mut().zip(row) {
+            *word = x.to_bits();
+        }
+        1.0
+    }
+    #[inline(always)]
+    fn groups(words: &[u32]) -> &[u32] {
+        words
+    }
+}
+
+impl Direct for F32 {
+    #[inline(always)]
+    fn put(line: &mut Self::Line, lane: usize, _: usize, x: f32) {
+        line.0[lane] = x;
+    }
+}
+
+/// Products of bf16, sums in f32.
+#[derive(Clone, Copy, Debug)]
+pub struct Bf16;
+
+impl Element for Bf16 {
+    type Line = Line<[u16; 32]>;
+    type Group = u32;
+    type Sum<S: Lanes> = S::F;
+    const GROUP: usize = 2;
+    const REGISTERS: usize = 1;
+    const WORDS: usize = 1;
+    const FORMAT: WeightFormat = WeightFormat::Bf16;
+    const ZERO: Self::Line = Line([0; 32]);
+
+    #[inline(always)]
+    fn zero<S: Lanes>(s: S) -> S::F {
+        s.splat(0.0)
+    }
+    #[inline(always)]
+    fn dot<S: Lanes>(s: S, sum: S::F, line: &Self::Line, x: u32) -> S::F {
+        s.dot_bf16(sum, &line.0, x)
+    }
+    #[inline(always)]
+    fn value<S: Lanes>(_: S, sum: S::F, _: &[i32; 16]) -> S::F {
+        sum
+    }
+    #[inline(always)]
+    fn convert<S: Lanes>(_: S, row: &[f32], words: &mut [u32]) -> f32 {
+        let (pairs, rest) = row.as_chunks::<2>();
+        for (word, pair) in words.iter_mut().zip(pairs) {
+            *word = u32::from(f32_to_bf16(pair[0])) | u32::from(f32_to_bf16(pair[1])) << 16;
+        }
+        if let (Some(word), [last]) = (words.get_mut(pairs.len()), rest) {
+            *word = u32::from(f32_to_bf16(*last));
+        }
+        1.0
+    }
+    #[inline(always)]
+    fn groups(words: &[u32]) -> &[u32] {
+        words
+    }
+}
+
+impl Direct for Bf16 {
+    #[inline(always)]
+    fn put(line: &mut Self::Line, lane: usize, column: usize, x: f32) {
+        line.0[2 * lane + column] = f32_to_bf16(x);
+    }
+}
+
+/// Eight-bit weights by sixteen-bit activations, sums in integers.
+#[derive(Clone, Copy, Debug)]
+pub struct Int8;
+
+impl Element for Int8 {
+    type Line = Line<[i8; 64]>;
+    /// The high bytes of four columns, then the low bytes.
+    type Group = [u32; 2];
+    type Sum<S: Lanes> = [S::I; 2];
+    const GROUP: usize = 4;
+    const REGISTERS: usize = 2;
+    const WORDS: usize = 2;
+    const FORMAT: WeightFormat = WeightFormat::Int8;
+    const ZERO: Self::Line = Line([0; 64]);
+
+    #[inline(always)]
+    fn zero<S: Lanes>(s: S) -> [S::I; 2] {
+        [s.splat_i32(0); 2]
+    }
+    #[inline(always)]
+    fn dot<S: Lanes>(s: S, sum: [S::I; 2], line: &Self::Line, x: [u32; 2]) -> [S::I; 2] {
+        [
+            s.dot_i8(sum[0], &line.0, x[0]),
+            s.dot_i8(sum[1], &line.0, x[1]),
+        ]
+    }
+    #[inline(always)]
+    fn value<S: Lanes>(s: S, [high, low]: [S::I; 2], offset: &[i32; 16]) -> S::F {
+        let high = s.to_f32(s.sub_i32(high, offset));
+        s.mul_add(high, s.splat(256.0), s.to_f32(low))
+    }
+    #[inline(always)]
+    fn convert<S: Lanes>(s: S, row: &[f32], words: &mut [u32]) -> f32 {
+        let largest = largest_magnitude(s, row);
+        if largest == 0.0 {
+            words.as_chunks_mut::<2>().0.fill([0x8080_8080, 0]);
+            return 0.0;
+        }
+        let (inverse, (fours, rest)) = (32767.0 / largest, row.as_chunks::<4>());
+        let mut last = [0.0; 4];
+        last[..rest.len()].copy_from_slice(rest);
+        let last = (!rest.is_empty()).then_some(&last);
+        for (words, four) in words
+            .as_chunks_mut::<2>()
+            .0
+            .iter_mut()
+            .zip(fours.iter().chain(last))
+        {
+            // Adding 1.5 * 2^23 leaves the rounded integer in the low bits.
+            let bits = four.map(|x| (x * inverse + 12_582_912.0).to_bits().wrapping_add(32768));
+            words[0] = pack(bits.map(|b| b >> 8));
+            words[1] = pack(bits);
+        }
+        largest / 32767.0
+    }
+    #[inline(always)]
+    fn groups(words: &[u32]) -> &[[u32; 2]] {
+        words.as_chunks().0
+    }
+}
+
+/// The low bytes of four words, the first lowest.
+#[inline(always)]
+fn pack(words: [u32; 4]) -> u32 {
+    u32::from_le_bytes(words.map(|w| w as u8))
+}
+
+#[inline(always)]
+fn largest_magnitude<S: Lanes>(s: S, row: &[f32]) -> f32 {
+    let (lines, rest) = row.as_chunks::<16>();
+    let mut largest = s.splat(0.0);
+    for line in lines {
+        let x = s.load(line);
+        largest = s.max(largest, s.max(x, s.sub(s.splat(0.0), x)));
+    }
+    rest.iter().fold(s.largest(largest), |a, x| a.max(x.abs()))
+}

@@ -1,0 +1,89 @@
+//! Which instruction set runs the kernels, chosen at run time.
+
+use crate::lanes::{Lanes, Plain};
+#[cfg(target_arch = "x86_64")]
+use crate::{lanes_avx2::Avx2, lanes_avx512::Avx512};
+
+/// A kernel: a function over any instruction set. `run` must be
+/// `#[inline(always)]`, so that it is compiled inside the function that turns
+/// the instructions on.
+pub trait Kernel {
+    /// What it returns.
+    type Output;
+    /// Does the work with the lanes of `s`.
+    fn run<S: Lanes>(self, s: S) -> Self::Output;
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Set {
+    Plain(Plain),
+    #[cfg(target_arch = "x86_64")]
+    Avx2(Avx2),
+    #[cfg(target_arch = "x86_64")]
+    Avx512(Avx512),
+}
+
+/// An instruction set that this processor has.
+#[derive(Clone, Copy, Debug)]
+pub struct Isa(Set);
+
+impl Isa {
+    /// The fastest one here: AVX-512 with BF16 and VNNI, AVX2 with FMA, or
+    /// plain Rust (which NEON targets compile to NEON).
+    pub fn detect() -> Self {
+        *Self::available().last().unwrap_or(&Self::plain())
+    }
+
+    /// Plain Rust.
+    pub fn plain() -> Self {
+        Self(Set::Plain(Plain))
+    }
+
+    /// All that run here, the slowest first.
+    pub fn available() -> Vec<Self> {
+        let mut all = vec![Self::plain()];
+        #[cfg(target_arch = "x86_64")]
+        {
+            all.extend(Avx2::detect().map(|token| Self(Set::Avx2(token))));
+            all.extend(Avx512::detect().map(|token| Self(Set::Avx512(token))));
+        }
+        all
+    }
+
+    /// `plain`, `avx2` or `avx512`.
+    pub fn name(self) -> &'static str {
+        match self.0 {
+            Set::Plain(_) => "plain",
+            #[cfg(target_arch = "x86_64")]
+            Set::Avx2(_) => "avx2",
+            #[cfg(target_arch = "x86_64")]
+            Set::Avx512(_) => "avx512",
+        }
+    }
+
+    /// Runs `kernel` with this instruction set.
+    #[inline]
+    pub fn run<K: Kernel>(self, kernel: K) -> K::Output {
+        match self.0 {
+            Set::Plain(token) => kernel.run(token),
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: the token exists only where the features were detected.
+            Set::Avx2(token) => unsafe { run_avx2(token, kernel) },
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: the token exists only where the features were detected.
+            Set::Avx512(token) => unsafe { run_avx512(token, kernel) },
+        }
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma")]
+fn run_avx2<K: Kernel>(token: Avx2, kernel: K) -> K::Output {
+    kernel.run(token)
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512bf16,avx2,fma")]
+fn run_avx512<K: Kernel>(token: Avx512, kernel: K) -> K::Output {
+    kernel.run(token)
+}

@@ -1,0 +1,203 @@
+//! Sixteen f32 lanes: the vocabulary in which all kernels are written.
+//!
+//! A value of a type that implements [`Lanes`] is a token: it exists only where
+//! its instruction set was detected (see [`crate::Isa`]), so its methods can be
+//! safe.
+
+/// Lanes of one vector, on every instruction set.
+pub const WIDTH: usize = 16;
+
+/// Arithmetic on sixteen f32 or i32 lanes.
+pub trait Lanes: Copy + Send + Sync {
+    /// Sixteen f32.
+    type F: Copy;
+    /// Sixteen i32.
+    type I: Copy;
+    /// How many rows of activations a product takes at once: two accumulators
+    /// each have to stay in registers.
+    const TILE: usize;
+
+    /// All lanes `x`.
+    fn splat(self, x: f32) -> Self::F;
+    /// Reads sixteen values.
+    fn load(self, x: &[f32; WIDTH]) -> Self::F;
+    /// Writes sixteen values.
+    fn store(self, v: Self::F, out: &mut [f32; WIDTH]);
+    /// `a + b`.
+    fn add(self, a: Self::F, b: Self::F) -> Self::F;
+    /// `a - b`.
+    fn sub(self, a: Self::F, b: Self::F) -> Self::F;
+    /// `a * b`.
+    fn mul(self, a: Self::F, b: Self::F) -> Self::F;
+    /// `a / b`.
+    fn div(self, a: Self::F, b: Self::F) -> Self::F;
+    /// The larger of `a` and `b`.
+    fn max(self, a: Self::F, b: Self::F) -> Self::F;
+    /// The smaller of `a` and `b`.
+    fn min(self, a: Self::F, b: Self::F) -> Self::F;
+    /// `a * b + c`, rounded once where the instruction set has it.
+    fn mul_add(self, a: Self::F, b: Self::F, c: Self::F) -> Self::F;
+    /// To the nearest integer, ties to even.
+    fn round(self, a: Self::F) -> Self::F;
+    /// `2^n` for integers `n` in -126..=127.
+    fn exp2i(self, n: Self::F) -> Self::F;
+    /// `y` where `x >= limit`, else 0.
+    fn keep_from(self, y: Self::F, x: Self::F, limit: f32) -> Self::F;
+
+    /// `acc[lane] + w[2 lane] * x[0] + w[2 lane + 1] * x[1]`, where `w` and the
+    /// two halves of `x` (low half first) are bf16 and the sum is f32.
+    fn dot_bf16(self, acc: Self::F, w: &[u16; 32], x: u32) -> Self::F;
+
+    /// All lanes `x`.
+    fn splat_i32(self, x: i32) -> Self::I;
+    /// `acc[lane] + sum of w[4 lane + i] * x[i]` over the four unsigned bytes
+    /// of `x`, low byte first. Wraps.
+    fn dot_i8(self, acc: Self::I, w: &[i8; 64], x: u32) -> Self::I;
+    /// `a - b`, wrapping.
+    fn sub_i32(self, a: Self::I, b: &[i32; WIDTH]) -> Self::I;
+    /// The nearest f32 of each lane.
+    fn to_f32(self, a: Self::I) -> Self::F;
+
+    /// The sum of the lanes, pairwise: `i` with `i + 8`, then 4, 2, 1.
+    #[inline(always)]
+    fn sum(self, a: Self::F) -> f32 {
+        fold(self, a, |a, b| a + b)
+    }
+
+    /// The largest lane.
+    #[inline(always)]
+    fn largest(self, a: Self::F) -> f32 {
+        fold(self, a, f32::max)
+    }
+}
+
+#[inline(always)]
+fn fold<S: Lanes>(s: S, a: S::F, join: impl Fn(f32, f32) -> f32) -> f32 {
+    let mut v = [0.0; WIDTH];
+    s.store(a, &mut v);
+    let mut half = WIDTH / 2;
+    while half > 0 {
+        for i in 0..half {
+            v[i] = join(v[i], v[i + half]);
+        }
+        half /= 2;
+    }
+    v[0]
+}
+
+/// The f32 of a bf16.
+#[inline(always)]
+pub fn bf16_to_f32(x: u16) -> f32 {
+    f32::from_bits(u32::from(x) << 16)
+}
+
+/// The bf16 nearest to `x`, ties to even; not a number stays not a number.
+#[inline(always)]
+pub fn f32_to_bf16(x: f32) -> u16 {
+    let bits = x.to_bits();
+    if x.is_nan() {
+        return (bits >> 16) as u16 | 0x40;
+    }
+    (bits.wrapping_add(0x7fff + ((bits >> 16) & 1)) >> 16) as u16
+}
+
+/// Plain Rust: the twin of every other instruction set, and what targets
+/// without one of their own run.
+#[derive(Clone, Copy, Debug)]
+pub struct Plain;
+
+/// Applies `f` to each lane.
+#[inline(always)]
+fn each(f: impl Fn(usize) -> f32) -> [f32; WIDTH] {
+    std::array::from_fn(f)
+}
+
+impl Lanes for Plain {
+    type F = [f32; WIDTH];
+    type I = [i32; WIDTH];
+    const TILE: usize = 4;
+
+    #[inline(always)]
+    fn splat(self, x: f32) -> Self::F {
+        [x; WIDTH]
+    }
+    #[inline(always)]
+    fn load(self, x: &[f32; WIDTH]) -> Self::F {
+        *x
+    }
+    #[inline(always)]
+    fn store(self, v: Self::F, out: &mut [f32; WIDTH]) {
+        *out = v;
+    }
+    #[inline(always)]
+    fn add(self, a: Self::F, b: Self::F) -> Self::F {
+        each(|i| a[i] + b[i])
+    }
+    #[inline(always)]
+    fn sub(self, a: Self::F, b: Self::F) -> Self::F {
+        each(|i| a[i] - b[i])
+    }
+    #[inline(always)]
+    fn mul(self, a: Self::F, b: Self::F) -> Self::F {
+        each(|i| a[i] * b[i])
+    }
+    #[inline(always)]
+    fn div(self, a: Self::F, b: Self::F) -> Self::F {
+        each(|i| a[i] / b[i])
+    }
+    #[inline(always)]
+    fn max(self, a: Self::F, b: Self::F) -> Self::F {
+        each(|i| if a[i] > b[i] { a[i] } else { b[i] })
+    }
+    #[inline(always)]
+    fn min(self, a: Self::F, b: Self::F) -> Self::F {
+        each(|i| if a[i] < b[i] { a[i] } else { b[i] })
+    }
+    #[inline(always)]
+    fn mul_add(self, a: Self::F, b: Self::F, c: Self::F) -> Self::F {
+        if cfg!(target_arch = "aarch64") {
+            each(|i| a[i].mul_add(b[i], c[i]))
+        } else {
+            each(|i| a[i] * b[i] + c[i])
+        }
+    }
+    #[inline(always)]
+    fn round(self, a: Self::F) -> Self::F {
+        // Adding and taking away 1.5 * 2^23 rounds |a| < 2^22 to even.
+        const SHIFT: f32 = 12_582_912.0;
+        each(|i| (a[i] + SHIFT) - SHIFT)
+    }
+    #[inline(always)]
+    fn exp2i(self, n: Self::F) -> Self::F {
+        each(|i| f32::from_bits(((n[i] as i32 + 127) as u32) << 23))
+    }
+    #[inline(always)]
+    fn keep_from(self, y: Self::F, x: Self::F, limit: f32) -> Self::F {
+        each(|i| if x[i] >= limit { y[i] } else { 0.0 })
+    }
+    #[inline(always)]
+    fn dot_bf16(self, acc: Self::F, w: &[u16; 32], x: u32) -> Self::F {
+        let (low, high) = (bf16_to_f32(x as u16), bf16_to_f32((x >> 16) as u16));
+        each(|i| acc[i] + bf16_to_f32(w[2 * i]) * low + bf16_to_f32(w[2 * i + 1]) * high)
+    }
+    #[inline(always)]
+    fn splat_i32(self, x: i32) -> Self::I {
+        [x; WIDTH]
+    }
+    #[inline(always)]
+    fn dot_i8(self, acc: Self::I, w: &[i8; 64], x: u32) -> Self::I {
+        let x = x.to_le_bytes().map(i32::from);
+        std::array::from_fn(|lane| {
+            let w = &w[4 * lane..4 * lane + 4];
+            (0..4).fold(acc[lane], |sum, i| sum.wrapping_add(i32::from(w[i]) * x[i]))
+        })
+    }
+    #[inline(always)]
+    fn sub_i32(self, a: Self::I, b: &[i32; WIDTH]) -> Self::I {
+        std::array::from_fn(|i| a[i].wrapping_sub(b[i]))
+    }
+    #[inline(always)]
+    fn to_f32(self, a: Self::I) -> Self::F {
+        a.map(|x| x as f32)
+    }
+}

@@ -1,0 +1,126 @@
+//! Sixteen lanes as one 512-bit register, with the dot products of bf16 pairs
+//! (AVX-512 BF16) and of signed by unsigned bytes (VNNI).
+
+use crate::lanes::{Lanes, WIDTH};
+use std::arch::x86_64::*;
+
+/// Proof that AVX-512 F, BW, DQ, VL, VNNI and BF16 are there.
+#[derive(Clone, Copy, Debug)]
+pub struct Avx512(());
+
+impl Avx512 {
+    /// The token, where the processor has the instructions.
+    pub fn detect() -> Option<Self> {
+        (is_x86_feature_detected!("avx512f")
+            && is_x86_feature_detected!("avx512bw")
+            && is_x86_feature_detected!("avx512dq")
+            && is_x86_feature_detected!("avx512vl")
+            && is_x86_feature_detected!("avx512vnni")
+            && is_x86_feature_detected!("avx512bf16"))
+        .then_some(Self(()))
+    }
+}
+
+/// Calls an instruction of the detected set.
+macro_rules! proven {
+    ($call:expr) => {
+        // SAFETY: `self` exists only where `detect` found the instructions, and
+        // the pointers come from references to arrays of the length they read.
+        unsafe { $call }
+    };
+}
+
+impl Lanes for Avx512 {
+    type F = __m512;
+    type I = __m512i;
+    const TILE: usize = 12;
+
+    #[inline(always)]
+    fn splat(self, x: f32) -> __m512 {
+        proven!(_mm512_set1_ps(x))
+    }
+    #[inline(always)]
+    fn load(self, x: &[f32; WIDTH]) -> __m512 {
+        proven!(_mm512_loadu_ps(x.as_ptr()))
+    }
+    #[inline(always)]
+    fn store(self, v: __m512, out: &mut [f32; WIDTH]) {
+        proven!(_mm512_storeu_ps(out.as_mut_ptr(), v))
+    }
+    #[inline(always)]
+    fn add(self, a: __m512, b: __m512) -> __m512 {
+        proven!(_mm512_add_ps(a, b))
+    }
+    #[inline(always)]
+    fn sub(self, a: __m512, b: __m512) -> __m512 {
+        proven!(_mm512_sub_ps(a, b))
+    }
+    #[inline(always)]
+    fn mul(self, a: __m512, b: __m512) -> __m512 {
+        proven!(_mm512_mul_ps(a, b))
+    }
+    #[inline(always)]
+    fn div(self, a: __m512, b: __m512) -> __m512 {
+        proven!(_mm512_div_ps(a, b))
+    }
+    #[inline(always)]
+    fn max(self, a: __m512, b: __m512) -> __m512 {
+        proven!(_mm512_max_ps(a, b))
+    }
+    #[inline(always)]
+    fn min(self, a: __m512, b: __m512) -> __m512 {
+        proven!(_mm512_min_ps(a, b))
+    }
+    #[inline(always)]
+    fn mul_add(self, a: __m512, b: __m512, c: __m512) -> __m512 {
+        proven!(_mm512_fmadd_ps(a, b, c))
+    }
+    #[inline(always)]
+    fn round(self, a: __m512) -> __m512 {
+        proven!(_mm512_roundscale_ps::<
+            { _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC },
+        >(a))
+    }
+    #[inline(always)]
+    fn exp2i(self, n: __m512) -> __m512 {
+        proven!({
+            let biased = _mm512_add_epi32(_mm512_cvtps_epi32(n), _mm512_set1_epi32(127));
+            _mm512_castsi512_ps(_mm512_slli_epi32::<23>(biased))
+        })
+    }
+    #[inline(always)]
+    fn keep_from(self, y: __m512, x: __m512, limit: f32) -> __m512 {
+        proven!(_mm512_maskz_mov_ps(
+            _mm512_cmp_ps_mask::<_CMP_GE_OQ>(x, _mm512_set1_ps(limit)),
+            y
+        ))
+    }
+    #[inline(always)]
+    fn dot_bf16(self, acc: __m512, w: &[u16; 32], x: u32) -> __m512 {
+        proven!({
+            let w: __m512bh = std::mem::transmute(_mm512_loadu_si512(w.as_ptr().cast()));
+            let x: __m512bh = std::mem::transmute(_mm512_set1_epi32(x as i32));
+            _mm512_dpbf16_ps(acc, w, x)
+        })
+    }
+    #[inline(always)]
+    fn splat_i32(self, x: i32) -> __m512i {
+        proven!(_mm512_set1_epi32(x))
+    }
+    #[inline(always)]
+    fn dot_i8(self, acc: __m512i, w: &[i8; 64], x: u32) -> __m512i {
+        proven!(_mm512_dpbusd_epi32(
+            acc,
+            _mm512_set1_epi32(x as i32),
+            _mm512_loadu_si512(w.as_ptr().cast())
+        ))
+    }
+    #[inline(always)]
+    fn sub_i32(self, a: __m512i, b: &[i32; WIDTH]) -> __m512i {
+        proven!(_mm512_sub_epi32(a, _mm512_loadu_si512(b.as_ptr().cast())))
+    }
+    #[inline(always)]
+    fn to_f32(self, a: __m512i) -> __m512 {
+        proven!(_mm512_cvtepi32_ps(a))
+    }
+}

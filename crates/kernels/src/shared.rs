@@ -1,0 +1,39 @@
+//! A mutable slice that several threads write in disjoint parts.
+
+use std::marker::PhantomData;
+
+/// A `&mut [T]` whose parts are handed out by index.
+pub(crate) struct SharedMut<'a, T> {
+    start: *mut T,
+    len: usize,
+    slice: PhantomData<&'a mut [T]>,
+}
+
+// SAFETY: it stands for a `&mut [T]`; `part` says who may write what.
+unsafe impl<T: Send> Send for SharedMut<'_, T> {}
+// SAFETY: as above; nothing can be read or written without `part`.
+unsafe impl<T: Send> Sync for SharedMut<'_, T> {}
+
+impl<'a, T> SharedMut<'a, T> {
+    pub(crate) fn new(slice: &'a mut [T]) -> Self {
+        Self {
+            start: slice.as_mut_ptr(),
+            len: slice.len(),
+            slice: PhantomData,
+        }
+    }
+
+    /// The `len` elements from `from` on. Panics outside the slice.
+    ///
+    /// # Safety
+    /// Parts that live at the same time must not overlap.
+    #[expect(clippy::mut_from_ref, reason = "the caller keeps parts disjoint")]
+    pub(crate) unsafe fn part(&self, from: usize, len: usize) -> &mut [T] {
+        assert!(
+            from <= self.len && len <= self.len - from,
+            "part outside the slice"
+        );
+        // SAFETY: inside the slice; the caller keeps parts disjoint.
+        unsafe { std::slice::from_raw_parts_mut(self.start.add(from), len) }
+    }
+}

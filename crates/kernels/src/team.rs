@@ -1,0 +1,211 @@
+//! A small team of threads for work in many short phases.
+//!
+//! A decoding step is some forty phases of 10 to 100 microseconds, each of which
+//! needs the results of the one before. Waking a sleeping thread takes as long
+//! as a phase, so workers spin between phases, then give way, and sleep only
+//! when nothing came for some milliseconds.
+//!
+//! A phase is a number of tasks. Threads, the caller among them, take the next
+//! task when they have finished one: a worker that the system has taken off its
+//! core holds up nothing but the task it had begun. Which thread runs a task
+//! must not influence its result.
+
+use crate::isa::Isa;
+use std::cell::UnsafeCell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+type Task = dyn Fn(usize, usize) + Sync;
+
+/// Spins before a waiting thread begins to give way to others.
+const SPINS: u32 = 4_000;
+/// How long a worker without work stays awake.
+const AWAKE: Duration = Duration::from_millis(5);
+
+struct Phase {
+    /// The next task in the high half, the number of tasks in the low half.
+    state: AtomicU64,
+    /// Tasks finished.
+    done: AtomicUsize,
+    /// What to run; written only while no task is taken.
+    task: UnsafeCell<Option<&'static Task>>,
+    panicked: AtomicBool,
+    stop: AtomicBool,
+    asleep: AtomicUsize,
+}
+
+// SAFETY: `task` is written only by the caller of `run`, before the store to
+// `state` that offers tasks and after the last task of the phase before was
+// finished; it is read only by a thread that has taken a task and not finished
+// it. The other fields are atomic.
+unsafe impl Sync for Phase {}
+
+impl Phase {
+    /// Takes tasks and runs them until none is left.
+    fn work(&self, thread: usize) {
+        loop {
+            let state = self.state.load(Ordering::Acquire);
+            let (next, total) = (state >> 32, state & 0xffff_ffff);
+            if next >= total {
+                return;
+            }
+            let taken = state + (1 << 32);
+            let order = (Ordering::AcqRel, Ordering::Relaxed);
+            if self
+                .state
+                .compare_exchange(state, taken, order.0, order.1)
+                .is_err()
+            {
+                continue;
+            }
+            // SAFETY: this thread has taken a task that is not finished, so the
+            // task is set and the caller of `run` waits.
+            let task = unsafe { *self.task.get() };
+            let call = || {
+                if let Some(task) = task {
+                    task(thread, next as usize);
+                }
+            };
+            if catch_unwind(AssertUnwindSafe(call)).is_err() {
+                self.panicked.store(true, Ordering::Relaxed);
+            }
+            self.done.fetch_add(1, Ordering::Release);
+        }
+    }
+
+    /// A worker's life: work, wait, sleep, stop.
+    fn serve(&self, thread: usize) {
+        while !self.stop.load(Ordering::Relaxed) {
+            self.work(thread);
+            if !self.wait(|| self.offers() || self.stop.load(Ordering::Relaxed)) {
+                self.asleep.fetch_add(1, Ordering::SeqCst);
+                if !self.offers() && !self.stop.load(Ordering::SeqCst) {
+                    std::thread::park();
+                }
+                self.asleep.fetch_sub(1, Ordering::SeqCst);
+            }
+        }
+    }
+
+    fn offers(&self) -> bool {
+        let state = self.state.load(Ordering::SeqCst);
+        state >> 32 < state & 0xffff_ffff
+    }
+
+    /// Spins, then gives way, until `ready` or until it has been too long.
+    fn wait(&self, ready: impl Fn() -> bool) -> bool {
+        for _ in 0..SPINS {
+            if ready() {
+                return true;
+            }
+            std::hint::spin_loop();
+        }
+        let start = Instant::now();
+        while !ready() {
+            if start.elapsed() > AWAKE {
+                return false;
+            }
+            std::thread::yield_now();
+        }
+        true
+    }
+}
+
+/// The caller and its workers. Dropping it joins them.
+pub struct Team {
+    isa: Isa,
+    phase: Arc<Phase>,
+    workers: Vec<JoinHandle<()>>,
+}
+
+impl Team {
+    /// A team of `threads`, the caller counted, with the fastest instruction set
+    /// here; 0 threads mean one a core. Where the system refuses to start a
+    /// thread, the team is smaller.
+    pub fn new(threads: usize) -> Self {
+        Self::with_isa(threads, Isa::detect())
+    }
+
+    /// A team that uses `isa`.
+    pub fn with_isa(threads: usize, isa: Isa) -> Self {
+        let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+        let threads = if threads == 0 { cores() } else { threads };
+        let phase = Arc::new(Phase {
+            state: AtomicU64::new(0),
+            done: AtomicUsize::new(0),
+            task: UnsafeCell::new(None),
+            panicked: AtomicBool::new(false),
+            stop: AtomicBool::new(false),
+            asleep: AtomicUsize::new(0),
+        });
+        let spawn = |thread: usize| {
+            let phase = Arc::clone(&phase);
+            let name = format!("kernels-{thread}");
+            let builder = std::thread::Builder::new().name(name);
+            builder.spawn(move || phase.serve(thread)).ok()
+        };
+        let workers = (1..threads).map_while(spawn).collect();
+        Self {
+            isa,
+            phase,
+            workers,
+        }
+    }
+
+    /// The instruction set of its kernels.
+    pub fn isa(&self) -> Isa {
+        self.isa
+    }
+
+    /// How many threads work, the caller counted.
+    pub fn threads(&self) -> usize {
+        self.workers.len() + 1
+    }
+
+    /// Runs `task(thread, index)` for each index in `0..tasks` and returns when
+    /// all have returned. `thread` is in `0..threads()`, and no two tasks that
+    /// run at the same time have the same.
+    ///
+    /// Panics when a task panicked, after the others are done, and for more
+    /// than 2^32 - 1 tasks.
+    pub fn run(&mut self, tasks: usize, task: &(dyn Fn(usize, usize) + Sync)) {
+        assert!(tasks < u32::MAX as usize, "too many tasks");
+        if tasks == 0 {
+            return;
+        }
+        let phase = &*self.phase;
+        // SAFETY: only the lifetime is stretched. No thread uses the reference
+        // after it has finished its task, and this function returns only when
+        // all tasks are finished, also when one panics.
+        let task =
+            unsafe { std::mem::transmute::<&(dyn Fn(usize, usize) + Sync), &'static Task>(task) };
+        // SAFETY: all tasks of the phase before are finished (see `Phase`).
+        unsafe { *phase.task.get() = Some(task) };
+        phase.done.store(0, Ordering::Relaxed);
+        phase.state.store(tasks as u64, Ordering::SeqCst);
+        if tasks > 1 && phase.asleep.load(Ordering::SeqCst) > 0 {
+            for worker in &self.workers {
+                worker.thread().unpark();
+            }
+        }
+        phase.work(0);
+        while !phase.wait(|| phase.done.load(Ordering::Acquire) == tasks) {}
+        if phase.panicked.swap(false, Ordering::Relaxed) {
+            panic!("a task of the team panicked");
+        }
+    }
+}
+
+impl Drop for Team {
+    fn drop(&mut self) {
+        self.phase.stop.store(true, Ordering::SeqCst);
+        for worker in self.workers.drain(..) {
+            worker.thread().unpark();
+            // A worker's panic was caught and raised in `run`.
+            let _ = worker.join();
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! Attention over the cache against f64, on every instruction set.
+
+mod common;
+
+use common::{distance, values};
+use kernels::{Attention, HeadCache, Isa, Span, Team, WeightFormat};
+
+/// Causal attention of one sequence: `qkv` `[rows, 3, heads, head_dim]`.
+fn expected(qkv: &[f32], heads: usize, head_dim: usize) -> Vec<f32> {
+    let width = heads * head_dim;
+    let rows = qkv.len() / (3 * width);
+    let part = |row: usize, part: usize, head: usize| {
+        &qkv[(row * 3 + part) * width + head * head_dim..][..head_dim]
+    };
+    let dot = |a: &[f32], b: &[f32]| -> f64 {
+        a.iter()
+            .zip(b)
+            .map(|(a, b)| f64::from(*a) * f64::from(*b))
+            .sum()
+    };
+    let mut out = Vec::new();
+    for row in 0..rows {
+        for head in 0..heads {
+            let root = (head_dim as f64).sqrt();
+            let scores: Vec<f64> = (0..=row)
+                .map(|j| (dot(part(row, 0, head), part(j, 1, head)) / root).exp())
+                .collect();
+            let sum: f64 = scores.iter().sum();
+            for d in 0..head_dim {
+                let value = |(j, p): (usize, &f64)| p * f64::from(part(j, 2, head)[d]);
+                out.push((scores.iter().enumerate().map(value).sum::<f64>() / sum) as f32);
+            }
+        }
+    }
+    out
+}
+
+const SHAPES: [(usize, usize, usize); 6] = [
+    (1, 1, 3),
+    (4, 16, 40),
+    (2, 31, 35),
+    (3, 64, 70),
+    (1, 5, 33),
+    (2, 33, 64),
+];
+const FORMATS: [(WeightFormat, f32); 2] = [(WeightFormat::F32, 3e-6), (WeightFormat::Bf16, 2e-2)];
+
+/// Feeds the rows of one sequence in the given pieces.
+fn run(
+    team: &mut Team,
+    format: WeightFormat,
+    (heads, head_dim): (usize, usize),
+    qkv: &[f32],
+    pieces: &[usize],
+) -> Vec<f32> {
+    let width = heads * head_dim;
+    let capacity = qkv.len() / (3 * width);
+    let mut attention = Attention::new(2, heads, head_dim, capacity, team.threads());
+    let mut caches: Vec<_> = (0..2 * heads)
+        .map(|_| HeadCache::new(format, head_dim, capacity))
+        .collect();
+    let (mut position, mut out) = (0, vec![f32::NAN; capacity * width]);
+    for rows in pieces {
+        let span = Span {
+            sequence: 0,
+            row: 0,
+            rows: *rows,
+            position,
+        };
+        let qkv = &qkv[position * 3 * width..][..rows * 3 * width];
+        let out = &mut out[position * width..][..rows * width];
+        attention.attend(team, 1, &[span], &mut caches, qkv, out);
+        position += rows;
+    }
+    out
+}
+
+#[test]
+fn equals_f64_however_it_is_fed() {
+    for isa in Isa::available() {
+        let mut team = Team::with_isa(2, isa);
+        for (heads, head_dim, rows) in SHAPES {
+            let qkv: Vec<f32> = values(rows as u64, rows * 3 * heads * head_dim);
+            let qkv: Vec<f32> = qkv.iter().map(|x| 2.0 * x).collect();
+            let right = expected(&qkv, heads, head_dim);
+            for (format, tolerance) in FORMATS {
+                for pieces in [vec![rows], vec![1; rows], vec![rows - 2, 1, 1]] {
+                    let out = run(&mut team, format, (heads, head_dim), &qkv, &pieces);
+                    let d = distance(&out, &right);
+                    let name = isa.name();
+                    assert!(
+                        d < tolerance,
+                        "{name} {format:?} {heads}x{head_dim}x{rows}: {d}"
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn sequences_of_a_batch_do_not_see_each_other() {
+    let (heads, head_dim, capacity) = (2, 16, 20);
+    let width = heads * head_dim;
+    let mut team = Team::new(2);
+    let mut attention = Attention::new(1, heads, head_dim, capacity, 2);
+    let cache = || HeadCache::new(WeightFormat::F32, head_dim, capacity);
+    let mut caches: Vec<_> = (0..3 * heads).map(|_| cache()).collect();
+    let rows = [7, 12, 1];
+    let qkv = values(3, 20 * 3 * width);
+    let mut out = vec![0.0; 20 * width];
+    let mut spans = Vec::new();
+    let mut row = 0;
+    for (sequence, rows) in rows.into_iter().enumerate() {
+        spans.push(Span {
+            sequence: 2 - sequence,
+            row,
+            rows,
+            position: 0,
+        });
+        row += rows;
+    }
+    attention.attend(&mut team, 0, &spans, &mut caches, &qkv, &mut out);
+    for span in spans {
+        let own = &qkv[span.row * 3 * width..][..span.rows * 3 * width];
+        let found = &out[span.row * width..][..span.rows * width];
+        assert!(distance(found, &expected(own, heads, head_dim)) < 3e-6);
+    }
+}
+
+#[test]
+fn a_cache_that_was_used_before_is_overwritten() {
+    let (heads, head_dim, rows) = (1, 16, 40);
+    let mut team = Team::new(1);
+    let mut attention = Attention::new(1, heads, head_dim, rows, 1);
+    let mut caches = vec![HeadCache::new(WeightFormat::Bf16, head_dim, rows)];
+    let mut feed = |seed, rows: usize, caches: &mut [HeadCache]| {
+        let qkv = values(seed, rows * 3 * head_dim);
+        let mut out = vec![0.0; rows * head_dim];
+        let span = Span {
+            sequence: 0,
+            row: 0,
+            rows,
+            position: 0,
+        };
+        attention.attend(&mut team, 0, &[span], caches, &qkv, &mut out);
+        out
+    };
+    feed(1, rows, &mut caches);
+    let again = feed(2, 21, &mut caches);
+    let mut fresh = vec![HeadCache::new(WeightFormat::Bf16, head_dim, rows)];
+    assert_eq!(again, feed(2, 21, &mut fresh));
+}

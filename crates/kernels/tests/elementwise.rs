@@ -1,0 +1,121 @@
+//! Exponential, softmax, SiLU and norm against f64, on every instruction set.
+
+mod common;
+
+use common::{distance, values};
+use kernels::Isa;
+use kernels::exp::{exp, silu, softmax};
+use kernels::isa::Kernel;
+use kernels::lanes::Lanes;
+use kernels::norm::layer_norm;
+
+struct Map<'a>(&'a mut [[f32; 16]], bool);
+
+impl Kernel for Map<'_> {
+    type Output = ();
+    #[inline(always)]
+    fn run<S: Lanes>(self, s: S) {
+        for line in self.0 {
+            let x = s.load(line);
+            s.store(if self.1 { exp(s, x) } else { silu(s, x) }, line);
+        }
+    }
+}
+
+#[test]
+fn exp_keeps_its_stated_error() {
+    let x: Vec<[f32; 16]> = (0..20_000)
+        .map(|i| std::array::from_fn(|j| -87.2 + 175.4 * (i * 16 + j) as f32 / 320_000.0))
+        .collect();
+    for isa in Isa::available() {
+        let mut y = x.clone();
+        isa.run(Map(&mut y, true));
+        let pairs = x.as_flattened().iter().zip(y.as_flattened());
+        let worst = pairs.fold(0.0_f64, |worst, (x, y)| {
+            let right = f64::from(*x).exp();
+            worst.max((f64::from(*y) - right).abs() / right)
+        });
+        assert!(worst < 3e-7, "{}: {worst}", isa.name());
+        let mut edge = [[f32::NEG_INFINITY; 16]];
+        edge[0][1] = -88.0;
+        edge[0][2] = 0.0;
+        edge[0][3] = 1e9;
+        isa.run(Map(&mut edge, true));
+        assert_eq!(edge[0][..3], [0.0, 0.0, 1.0], "{}", isa.name());
+        assert!(edge[0][3] > 2e38 && edge[0][3].is_finite());
+    }
+}
+
+#[test]
+fn silu_equals_f64() {
+    let x: Vec<[f32; 16]> = values(1, 1600).as_chunks().0.to_vec();
+    let x: Vec<[f32; 16]> = x.into_iter().map(|line| line.map(|x| 30.0 * x)).collect();
+    for isa in Isa::available() {
+        let mut y = x.clone();
+        isa.run(Map(&mut y, false));
+        for (x, y) in x.as_flattened().iter().zip(y.as_flattened()) {
+            let right = f64::from(*x) / (1.0 + (-f64::from(*x)).exp());
+            let error = (f64::from(*y) - right).abs();
+            assert!(error <= 5e-7 * right.abs() + 1e-12, "{}: {x}", isa.name());
+        }
+    }
+}
+
+#[test]
+fn softmax_equals_f64() {
+    for count in [1, 2, 15, 16, 17, 100, 1000] {
+        let mut x: Vec<f32> = values(count as u64, count)
+            .iter()
+            .map(|x| 20.0 * x)
+            .collect();
+        if count > 20 {
+            x[5] = f32::NEG_INFINITY;
+        }
+        let largest = x.iter().fold(f32::NEG_INFINITY, |a, b| a.max(*b));
+        let e: Vec<f64> = x.iter().map(|x| f64::from(x - largest).exp()).collect();
+        let sum: f64 = e.iter().sum();
+        let right: Vec<f32> = e.iter().map(|e| (e / sum) as f32).collect();
+        for isa in Isa::available() {
+            let mut y = x.clone();
+            softmax(isa, &mut y);
+            assert!(distance(&y, &right) < 1e-6, "{} {count}", isa.name());
+            assert!(count <= 20 || y[5] == 0.0);
+        }
+    }
+}
+
+struct Norm<'a>(&'a [f32], &'a [f32], &'a [f32], &'a mut [f32]);
+
+impl Kernel for Norm<'_> {
+    type Output = ();
+    #[inline(always)]
+    fn run<S: Lanes>(self, s: S) {
+        layer_norm(s, self.0, self.1, self.2, self.3);
+    }
+}
+
+#[test]
+fn norm_equals_f64() {
+    for n in [1, 5, 16, 31, 64, 515] {
+        // A mean far from zero: a one-pass variance would fail.
+        let x: Vec<f32> = values(n as u64, n).iter().map(|x| x + 300.0).collect();
+        let (weight, bias) = (values(7, n), values(8, n));
+        let mean = x.iter().map(|x| f64::from(*x)).sum::<f64>() / n as f64;
+        let variance = x
+            .iter()
+            .map(|x| (f64::from(*x) - mean).powi(2))
+            .sum::<f64>()
+            / n as f64;
+        let right: Vec<f32> = (0..n)
+            .map(|i| {
+                let normed = (f64::from(x[i]) - mean) / (variance + 1e-5).sqrt();
+                (normed * f64::from(weight[i]) + f64::from(bias[i])) as f32
+            })
+            .collect();
+        for isa in Isa::available() {
+            let mut y = vec![0.0; n];
+            isa.run(Norm(&x, &weight, &bias, &mut y));
+            assert!(distance(&y, &right) < 1e-4, "{} {n}", isa.name());
+        }
+    }
+}

@@ -1,0 +1,217 @@
+//! Products against f64, on every instruction set and in every format.
+
+mod common;
+
+use common::{distance, values};
+use kernels::{Activations, Isa, Matrix, Output, Product, Team, Then, WeightFormat, products};
+
+const FORMATS: [(WeightFormat, f32); 3] = [
+    (WeightFormat::F32, 2e-6),
+    (WeightFormat::Bf16, 8e-3),
+    (WeightFormat::Int8, 8e-3),
+];
+
+/// `[rows, n]` in f64: `weights[n, k] x[rows, k] + bias`.
+fn expected(weights: &[f32], x: &[f32], bias: &[f32], k: usize) -> Vec<f32> {
+    let dot = |w: &[f32], x: &[f32]| -> f64 {
+        w.iter()
+            .zip(x)
+            .map(|(a, b)| f64::from(*a) * f64::from(*b))
+            .sum()
+    };
+    let row = |x| {
+        weights
+            .chunks(k)
+            .zip(bias)
+            .map(move |(w, b)| (dot(w, x) + f64::from(*b)) as f32)
+    };
+    x.chunks(k).flat_map(row).collect()
+}
+
+struct Case {
+    n: usize,
+    k: usize,
+    weights: Vec<f32>,
+    bias: Vec<f32>,
+    x: Vec<f32>,
+}
+
+impl Case {
+    fn new(n: usize, k: usize, rows: usize) -> Self {
+        let seed = (n * 1000 + k * 10 + rows) as u64;
+        Self {
+            n,
+            k,
+            weights: values(seed, n * k),
+            bias: values(seed + 1, n),
+            x: values(seed + 2, rows * k),
+        }
+    }
+
+    fn run(&self, team: &mut Team, format: WeightFormat, then: Then, out: &mut [f32]) {
+        let rows = self.x.len() / self.k;
+        let matrix = Matrix::pack(team, format, &self.weights, self.n, self.k);
+        let mut input = Activations::new(format, rows, self.k, team.threads());
+        input.convert(team, &self.x);
+        let product = Product {
+            weights: &matrix,
+            bias: Some(&self.bias),
+            input: &input,
+            then,
+        };
+        products(
+            team,
+            rows,
+            [Output {
+                products: &[product],
+                out,
+            }],
+        );
+    }
+}
+
+const SHAPES: [(usize, usize, usize); 9] = [
+    (1, 1, 1),
+    (16, 4, 2),
+    (33, 7, 3),
+    (97, 64, 5),
+    (64, 31, 8),
+    (10, 66, 13),
+    (48, 130, 25),
+    (31, 2, 7),
+    (512, 512, 1),
+];
+
+#[test]
+fn equals_f64_on_every_instruction_set() {
+    for isa in Isa::available() {
+        let mut team = Team::with_isa(2, isa);
+        for (n, k, rows) in SHAPES {
+            let case = Case::new(n, k, rows);
+            let right = expected(&case.weights, &case.x, &case.bias, k);
+            for (format, tolerance) in FORMATS {
+                let mut out = vec![f32::NAN; rows * n];
+                case.run(&mut team, format, Then::Store, &mut out);
+                let d = distance(&out, &right);
+                assert!(
+                    d < tolerance,
+                    "{} {format:?} {n}x{k}x{rows}: {d}",
+                    isa.name()
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn integers_are_the_same_on_every_instruction_set() {
+    for (n, k, rows) in SHAPES {
+        let case = Case::new(n, k, rows);
+        let run = |isa| {
+            let mut out = vec![0.0; rows * n];
+            case.run(
+                &mut Team::with_isa(1, isa),
+                WeightFormat::Int8,
+                Then::Store,
+                &mut out,
+            );
+            out
+        };
+        let plain = run(Isa::plain());
+        for isa in Isa::available() {
+            assert!(
+                distance(&run(isa), &plain) < 2e-7,
+                "{} {n}x{k}x{rows}",
+                isa.name()
+            );
+        }
+    }
+}
+
+#[test]
+fn int8_errs_by_its_weights_only() {
+    // Weights that are whole 127ths are exact, so what remains is the sixteen
+    // bits of the activations and the largest possible sums.
+    let (n, k) = (40, 2048);
+    let mut case = Case::new(n, k, 2);
+    case.weights.fill(-1.0);
+    case.bias.fill(0.0);
+    case.x[..k].fill(1.0);
+    let right = expected(&case.weights, &case.x, &case.bias, k);
+    for isa in Isa::available() {
+        let mut out = vec![0.0; 2 * n];
+        case.run(
+            &mut Team::with_isa(1, isa),
+            WeightFormat::Int8,
+            Then::Store,
+            &mut out,
+        );
+        assert!(distance(&out, &right) < 2e-5, "{}", isa.name());
+    }
+}
+
+#[test]
+fn a_row_has_the_same_bits_alone_in_a_batch_and_with_any_threads() {
+    let (n, k, rows) = (97, 64, 23);
+    let case = Case::new(n, k, rows);
+    for isa in Isa::available() {
+        for (format, _) in FORMATS {
+            let mut batch = vec![0.0; rows * n];
+            case.run(&mut Team::with_isa(3, isa), format, Then::Store, &mut batch);
+            for (row, x) in case.x.chunks(k).enumerate() {
+                let alone = Case {
+                    x: x.to_vec(),
+                    ..Case::new(n, k, rows)
+                };
+                let mut out = vec![0.0; n];
+                alone.run(&mut Team::with_isa(1, isa), format, Then::Store, &mut out);
+                assert_eq!(
+                    out,
+                    batch[row * n..][..n],
+                    "{} {format:?} row {row}",
+                    isa.name()
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn adds_and_applies_silu() {
+    let case = Case::new(50, 20, 3);
+    let product = expected(&case.weights, &case.x, &case.bias, 20);
+    let silu: Vec<f32> = product.iter().map(|x| x / (1.0 + (-x).exp())).collect();
+    let twice: Vec<f32> = product.iter().map(|x| 2.0 * x + 1.0).collect();
+    for isa in Isa::available() {
+        let mut team = Team::with_isa(2, isa);
+        let mut out = vec![0.0; 150];
+        case.run(&mut team, WeightFormat::F32, Then::Silu, &mut out);
+        assert!(distance(&out, &silu) < 2e-6, "{}", isa.name());
+        let mut out = vec![1.0; 150];
+        case.run(&mut team, WeightFormat::F32, Then::Add, &mut out);
+        case.run(&mut team, WeightFormat::F32, Then::Add, &mut out);
+        assert!(distance(&out, &twice) < 2e-6, "{}", isa.name());
+    }
+}
+
+#[test]
+#[should_panic(expected = "another width")]
+fn refuses_an_input_of_another_width() {
+    let mut team = Team::new(1);
+    let matrix = Matrix::pack(&mut team, WeightFormat::F32, &[0.0; 64], 8, 8);
+    let input = Activations::new(WeightFormat::F32, 1, 7, 1);
+    let product = Product {
+        weights: &matrix,
+        bias: None,
+        input: &input,
+        then: Then::Store,
+    };
+    products(
+        &mut team,
+        1,
+        [Output {
+            products: &[product],
+            out: &mut [0.0; 8],
+        }],
+    );
+}

@@ -1,0 +1,61 @@
+//! The team: every task once, panics raised, nothing left running.
+
+use kernels::Team;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+#[test]
+fn runs_every_task_once_phase_after_phase() {
+    for threads in [1, 2, 5] {
+        let mut team = Team::new(threads);
+        assert_eq!(team.threads(), threads);
+        for tasks in [0, 1, 2, 7, 100].repeat(200) {
+            let counts: Vec<AtomicUsize> = (0..tasks).map(|_| AtomicUsize::new(0)).collect();
+            let busy: Vec<AtomicBool> = (0..threads).map(|_| AtomicBool::new(false)).collect();
+            team.run(tasks, &|thread, task| {
+                assert!(
+                    !busy[thread].swap(true, Ordering::SeqCst),
+                    "one task a thread"
+                );
+                counts[task].fetch_add(1, Ordering::SeqCst);
+                busy[thread].store(false, Ordering::SeqCst);
+            });
+            assert!(counts.iter().all(|count| count.load(Ordering::SeqCst) == 1));
+        }
+    }
+}
+
+#[test]
+fn wakes_after_a_pause() {
+    let mut team = Team::new(2);
+    for _ in 0..3 {
+        std::thread::sleep(std::time::Duration::from_millis(30));
+        let helped = AtomicBool::new(false);
+        // The caller's task lasts until the worker has taken the other one.
+        team.run(2, &|thread, _| {
+            if thread == 1 {
+                helped.store(true, Ordering::SeqCst);
+            }
+            while !helped.load(Ordering::SeqCst) {
+                std::thread::yield_now();
+            }
+        });
+    }
+}
+
+#[test]
+fn raises_the_panic_of_a_task_after_the_others_and_works_on() {
+    let mut team = Team::new(2);
+    let finished = AtomicUsize::new(0);
+    let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        team.run(50, &|_, task| {
+            assert!(task != 20, "this task fails");
+            finished.fetch_add(1, Ordering::SeqCst);
+        });
+    }));
+    assert!(outcome.is_err());
+    assert_eq!(finished.load(Ordering::SeqCst), 49);
+    team.run(50, &|_, _| {
+        finished.fetch_add(1, Ordering::SeqCst);
+    });
+    assert_eq!(finished.load(Ordering::SeqCst), 99);
+}
