@@ -7,7 +7,7 @@ use safetensors::SafeTensors;
 
 /// A file of `tests/fixtures/jax`.
 pub fn fixture(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../model"))
         .join("tests/fixtures/jax")
         .join(name)
 }
