@@ -1,1 +1,27 @@
-//! Placeholder
+//! Generation: from ids to further ids, one after the other, without end.
+//!
+//! - [`Engine`]: the transformer for decoding on the CPU, with packed weights and
+//!   a key/value cache for several sequences.
+//! - [`Sampler`]: from logits to an id; its parts are plain functions in
+//!   [`sampler`].
+//! - [`Grammar`]: what may come next.
+//! - [`Window`]: which ids the model sees when there are more than it has
+//!   positions.
+//! - [`Session`]: an iterator of ids over all of these, for one sample or many.
+
+pub mod engine;
+pub mod error;
+pub mod grammar;
+mod packed;
+mod pass;
+pub mod sampler;
+pub mod session;
+pub mod window;
+
+pub use engine::{Engine, EngineOptions};
+pub use error::EngineError;
+pub use grammar::Grammar;
+pub use kernels::WeightFormat;
+pub use sampler::{Sampler, SamplerError, SamplerOptions};
+pub use session::{Finish, Sample, Session, SessionError, SessionOptions, Token};
+pub use window::Window;

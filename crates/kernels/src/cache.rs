@@ -38,6 +38,16 @@ impl HeadCache {
             WeightFormat::Bf16 | WeightFormat::Int8 => Store::Bf16(Head::new(head_dim, capacity)),
         })
     }
+
+    /// Takes over the first `positions` positions of `other`, which has the same
+    /// shape and format.
+    pub fn copy_from(&mut self, other: &Self, positions: usize) {
+        match (&mut self.0, &other.0) {
+            (Store::F32(to), Store::F32(from)) => to.copy_from(from, positions),
+            (Store::Bf16(to), Store::Bf16(from)) => to.copy_from(from, positions),
+            _ => panic!("caches of unequal format"),
+        }
+    }
 }
 
 impl<E: Direct> Head<E> {
@@ -50,6 +60,16 @@ impl<E: Direct> Head<E> {
             values: vec![[E::ZERO; 2]; head_dim.div_ceil(BLOCK) * value_groups],
             key_groups,
             value_groups,
+        }
+    }
+
+    fn copy_from(&mut self, other: &Self, positions: usize) {
+        let keys = positions.div_ceil(BLOCK) * self.key_groups;
+        self.keys[..keys].copy_from_slice(&other.keys[..keys]);
+        let groups = positions.div_ceil(E::GROUP);
+        let blocks = self.values.chunks_mut(self.value_groups);
+        for (to, from) in blocks.zip(other.values.chunks(other.value_groups)) {
+            to[..groups].copy_from_slice(&from[..groups]);
         }
     }
 

@@ -1,0 +1,272 @@
+//! The transformer for decoding on the CPU.
+//!
+//! Weights are packed once. Keys and values of the positions that a sequence has
+//! seen stay in a cache, so a further id costs one pass of one row. A pass takes
+//! any rows, the next id of several sequences or many ids of one; a sequence gets
+//! the same bits in either company and with any number of threads.
+//!
+//! Nothing is allocated after [`Engine::new`].
+
+use crate::error::EngineError;
+use crate::pass::Pass;
+use kernels::{Span, WeightFormat};
+use model::{ModelConfig, Weights};
+
+/// How the engine works.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EngineOptions {
+    /// How weights are kept and multiplied.
+    pub format: WeightFormat,
+    /// Threads, the caller counted; 0 means one a core.
+    pub threads: usize,
+    /// Sequences that are decoded together; at least 1.
+    pub sequences: usize,
+    /// Positions of the cache; 0 means as many as the model has.
+    pub capacity: usize,
+}
+
+impl Default for EngineOptions {
+    fn default() -> Self {
+        Self {
+            format: WeightFormat::F32,
+            threads: 0,
+            sequences: 1,
+            capacity: 0,
+        }
+    }
+}
+
+/// A model ready to decode, with the caches of its sequences.
+pub struct Engine {
+    config: ModelConfig,
+    capacity: usize,
+    pass: Pass,
+    /// Positions used, a sequence.
+    lengths: Vec<usize>,
+    spans: Vec<Span>,
+}
+
+impl Engine {
+    /// Packs `weights`, which are used up, and takes all memory.
+    ///
+    /// # Errors
+    /// [`EngineError::Config`], [`EngineError::Weights`] or
+    /// [`EngineError::Capacity`].
+    pub fn new(
+        config: &ModelConfig,
+        weights: Weights,
+        options: EngineOptions,
+    ) -> Result<Self, EngineError> {
+        config.validate()?;
+        weights.check(config)?;
+        let positions = config.max_sequence_length;
+        let capacity = if options.capacity == 0 {
+            positions
+        } else {
+            options.capacity
+        };
+        if capacity > positions {
+            return Err(EngineError::Capacity {
+                capacity,
+                positions,
+            });
+        }
+        let sequences = options.sequences.max(1);
+        let options = EngineOptions {
+            sequences,
+            ..options
+        };
+        Ok(Self {
+            pass: Pass::new(config, weights, capacity, options)?,
+            lengths: vec![0; sequences],
+            spans: Vec::with_capacity(sequences),
+            config: config.clone(),
+            capacity,
+        })
+    }
+
+    /// The model's shape.
+    pub fn config(&self) -> &ModelConfig {
+        &self.config
+    }
+
+    /// Positions of a sequence's cache.
+    pub fn capacity(&self) -> usize {
+        self.capacity
+    }
+
+    /// Sequences there are.
+    pub fn sequences(&self) -> usize {
+        self.lengths.len()
+    }
+
+    /// Threads that work, the caller counted.
+    pub fn threads(&self) -> usize {
+        self.pass.team().threads()
+    }
+
+    /// Bytes of weights that one step reads.
+    pub fn weight_bytes(&self) -> usize {
+        self.pass.packed().bytes()
+    }
+
+    /// Positions that `sequence` has used; 0 for a sequence that is not there.
+    pub fn used(&self, sequence: usize) -> usize {
+        self.lengths.get(sequence).copied().unwrap_or(0)
+    }
+
+    /// Forgets all but the first `positions` positions of a sequence.
+    ///
+    /// # Errors
+    /// [`EngineError::Sequence`].
+    pub fn truncate(&mut self, sequence: usize, positions: usize) -> Result<(), EngineError> {
+        self.check_sequence(sequence)?;
+        let length = &mut self.lengths[sequence];
+        *length = positions.min(*length);
+        Ok(())
+    }
+
+    /// Makes `to` a copy of `from`, as if it had been fed the same ids.
+    ///
+    /// # Errors
+    /// [`EngineError::Sequence`], also when both are the same.
+    pub fn copy(&mut self, from: usize, to: usize) -> Result<(), EngineError> {
+        self.check_sequence(from)?;
+        self.check_sequence(to)?;
+        if from == to {
+            return Err(self.no_sequence(to));
+        }
+        let (stride, length) = (
+            self.config.num_layers * self.config.heads,
+            self.lengths[from],
+        );
+        self.pass.copy(from, to, stride, length);
+        self.lengths[to] = length;
+        Ok(())
+    }
+
+    /// Feeds ids to one sequence and gives the logits after the last,
+    /// f32 `[vocab_size]`.
+    ///
+    /// # Errors
+    /// [`EngineError::NoIds`], [`EngineError::Sequence`], [`EngineError::Id`] or
+    /// [`EngineError::Full`]; then nothing was fed.
+    pub fn feed(&mut self, sequence: usize, ids: &[u32]) -> Result<&[f32], EngineError> {
+        self.check(sequence, ids)?;
+        let mut rows = 0;
+        for ids in ids.chunks(self.pass.capacity()) {
+            rows = self.chunk(sequence, ids);
+        }
+        Ok(self.pass.head(rows - 1, 1))
+    }
+
+    /// Feeds ids to one sequence and hands the logits after each,
+    /// f32 `[vocab_size]`, to `each` in order.
+    ///
+    /// # Errors
+    /// As for [`Engine::feed`].
+    pub fn feed_each(
+        &mut self,
+        sequence: usize,
+        ids: &[u32],
+        mut each: impl FnMut(&[f32]),
+    ) -> Result<(), EngineError> {
+        self.check(sequence, ids)?;
+        for ids in ids.chunks(self.pass.capacity()) {
+            let rows = self.chunk(sequence, ids);
+            for first in (0..rows).step_by(self.sequences()) {
+                let count = self.sequences().min(rows - first);
+                let logits = self.pass.head(first, count);
+                logits.chunks(self.config.vocab_size).for_each(&mut each);
+            }
+        }
+        Ok(())
+    }
+
+    /// Feeds one id to each of several sequences, given as (sequence, id), and
+    /// gives their logits, f32 `[ids, vocab_size]`.
+    ///
+    /// # Errors
+    /// As for [`Engine::feed`]; [`EngineError::Sequence`] also when one occurs
+    /// twice.
+    pub fn step(&mut self, ids: &[(usize, u32)]) -> Result<&[f32], EngineError> {
+        if ids.is_empty() {
+            return Err(EngineError::NoIds);
+        }
+        self.spans.clear();
+        for (row, (sequence, id)) in ids.iter().enumerate() {
+            self.check(*sequence, std::slice::from_ref(id))?;
+            if ids[..row].iter().any(|(other, _)| other == sequence) {
+                return Err(self.no_sequence(*sequence));
+            }
+            let position = self.lengths[*sequence];
+            self.spans.push(Span {
+                sequence: *sequence,
+                row,
+                rows: 1,
+                position,
+            });
+            self.pass.embed(row, *id, position);
+        }
+        self.run();
+        Ok(self.pass.head(0, ids.len()))
+    }
+
+    fn no_sequence(&self, sequence: usize) -> EngineError {
+        EngineError::Sequence {
+            sequence,
+            sequences: self.sequences(),
+        }
+    }
+
+    fn check_sequence(&self, sequence: usize) -> Result<(), EngineError> {
+        let known = sequence < self.sequences();
+        known
+            .then_some(())
+            .ok_or_else(|| self.no_sequence(sequence))
+    }
+
+    fn check(&self, sequence: usize, ids: &[u32]) -> Result<(), EngineError> {
+        self.check_sequence(sequence)?;
+        let (used, capacity) = (self.lengths[sequence], self.capacity);
+        let vocabulary = self.config.vocab_size;
+        if ids.is_empty() {
+            return Err(EngineError::NoIds);
+        }
+        if let Some(&id) = ids.iter().find(|id| **id as usize >= vocabulary) {
+            return Err(EngineError::Id { id, vocabulary });
+        }
+        if ids.len() > capacity - used {
+            return Err(EngineError::Full {
+                ids: ids.len(),
+                used,
+                capacity,
+            });
+        }
+        Ok(())
+    }
+
+    /// Feeds at most one pass of ids and gives their number.
+    fn chunk(&mut self, sequence: usize, ids: &[u32]) -> usize {
+        let (position, rows) = (self.lengths[sequence], ids.len());
+        for (row, id) in ids.iter().enumerate() {
+            self.pass.embed(row, *id, position + row);
+        }
+        self.spans.clear();
+        self.spans.push(Span {
+            sequence,
+            row: 0,
+            rows,
+            position,
+        });
+        self.run();
+        rows
+    }
+
+    fn run(&mut self) {
+        self.pass.layers(&self.spans);
+        for span in &self.spans {
+            self.lengths[span.sequence] += span.rows;
+        }
+    }
+}

@@ -1,0 +1,207 @@
+//! One pass of rows through the transformer.
+
+use crate::engine::EngineOptions;
+use crate::error::EngineError;
+use crate::packed::Packed;
+use kernels::products;
+use kernels::{Activations, Attention, HeadCache, Output, Product, Span, Team, Then, WeightFormat};
+use model::config::MLP_MULTIPLE;
+use model::{ModelConfig, Weights};
+
+/// Rows of one pass over a long input: enough to be limited by arithmetic, few
+/// enough to stay in the processor's cache.
+const CHUNK: usize = 128;
+
+/// The packed model, the caches and the memory of a pass.
+pub(crate) struct Pass {
+    dim: usize,
+    packed: Packed,
+    team: Team,
+    attention: Attention,
+    /// `[sequences, layers, heads]`.
+    caches: Vec<HeadCache>,
+    rows: Rows,
+}
+
+/// The rows of one pass.
+struct Rows {
+    /// The residual stream, `[rows, dim]`.
+    x: Vec<f32>,
+    qkv: Vec<f32>,
+    attended: Vec<f32>,
+    hidden: Vec<f32>,
+    logits: Vec<f32>,
+    normed1: Activations,
+    normed2: Activations,
+    mixed: Activations,
+    expanded: Activations,
+}
+
+impl Pass {
+    /// Packs `weights` and takes all memory.
+    pub(crate) fn new(
+        config: &ModelConfig,
+        weights: Weights,
+        capacity: usize,
+        options: EngineOptions,
+    ) -> Result<Self, EngineError> {
+        let (format, sequences) = (options.format, options.sequences);
+        let mut team = Team::new(options.threads);
+        let threads = team.threads();
+        let packed = Packed::new(config, weights, format, &mut team)?;
+        let (layers, heads) = (config.num_layers, config.heads);
+        let cache = |_| HeadCache::new(format, config.head_dim, capacity);
+        let rows = CHUNK.min(capacity).max(sequences);
+        Ok(Self {
+            dim: config.dim,
+            attention: Attention::new(layers, heads, config.head_dim, capacity, threads),
+            caches: (0..sequences * layers * heads).map(cache).collect(),
+            rows: Rows::new(config, format, rows, sequences, threads),
+            packed,
+            team,
+        })
+    }
+
+    /// Rows that fit one pass.
+    pub(crate) fn capacity(&self) -> usize {
+        self.rows.x.len() / self.dim
+    }
+
+    pub(crate) fn packed(&self) -> &Packed {
+        &self.packed
+    }
+
+    pub(crate) fn team(&self) -> &Team {
+        &self.team
+    }
+
+    /// Makes the first `positions` positions of `to` those of `from`, another
+    /// sequence, of `stride` caches each.
+    pub(crate) fn copy(&mut self, from: usize, to: usize, stride: usize, positions: usize) {
+        let (low, high) = self.caches.split_at_mut(from.max(to) * stride);
+        let (low, high) = (
+            &mut low[from.min(to) * stride..][..stride],
+            &mut high[..stride],
+        );
+        let (source, target) = if from < to { (low, high) } else { (high, low) };
+        for (target, source) in target.iter_mut().zip(source.iter()) {
+            target.copy_from(source, positions);
+        }
+    }
+
+    /// Makes row `row` the embedding of `id` at `position`.
+    pub(crate) fn embed(&mut self, row: usize, id: u32, position: usize) {
+        let dim = self.dim;
+        let id = &self.packed.ids[id as usize * dim..][..dim];
+        let position = &self.packed.positions[position * dim..][..dim];
+        let x = &mut self.rows.x[row * dim..][..dim];
+        for ((x, id), position) in x.iter_mut().zip(id).zip(position) {
+            *x = id + position;
+        }
+    }
+
+    /// All blocks over the embedded rows, which are those of `spans`.
+    pub(crate) fn layers(&mut self, spans: &[Span]) {
+        let count = spans.iter().map(|span| span.rows).sum::<usize>();
+        let (dim, team, rows) = (self.dim, &mut self.team, &mut self.rows);
+        for (index, layer) in self.packed.layers.iter().enumerate() {
+            let x = &mut rows.x[..count * dim];
+            rows.normed1
+                .norm(team, x, &layer.norm1.weight, &layer.norm1.bias);
+            rows.normed2
+                .norm(team, x, &layer.norm2.weight, &layer.norm2.bias);
+            let qkv = Product {
+                weights: &layer.qkv,
+                bias: None,
+                input: &rows.normed1,
+                then: Then::Store,
+            };
+            let expand = Product {
+                weights: &layer.expand.weight,
+                bias: Some(&layer.expand.bias),
+                input: &rows.normed2,
+                then: Then::Silu,
+            };
+            let qkv = Output {
+                products: &[qkv],
+                out: &mut rows.qkv,
+            };
+            let expand = Output {
+                products: &[expand],
+                out: &mut rows.hidden,
+            };
+            products(team, count, [qkv, expand]);
+            let (caches, attended) = (&mut self.caches, &mut rows.attended[..count * dim]);
+            self.attention
+                .attend(team, index, spans, caches, &rows.qkv, attended);
+            rows.mixed.convert(team, attended);
+            let hidden = count * rows.expanded.columns();
+            rows.expanded.convert(team, &rows.hidden[..hidden]);
+            let output = Product {
+                weights: &layer.output.weight,
+                bias: Some(&layer.output.bias),
+                input: &rows.mixed,
+                then: Then::Add,
+            };
+            let contract = Product {
+                weights: &layer.contract.weight,
+                bias: Some(&layer.contract.bias),
+                input: &rows.expanded,
+                then: Then::Add,
+            };
+            products(
+                team,
+                count,
+                [Output {
+                    products: &[output, contract],
+                    out: x,
+                }],
+            );
+        }
+    }
+
+    /// The logits of `count` rows from `first` on, at most as many as there are
+    /// sequences, f32 `[count, vocab_size]`.
+    pub(crate) fn head(&mut self, first: usize, count: usize) -> &[f32] {
+        let (norm, head, rows) = (&self.packed.norm, &self.packed.head, &mut self.rows);
+        let x = &rows.x[first * self.dim..][..count * self.dim];
+        rows.normed1
+            .norm(&mut self.team, x, &norm.weight, &norm.bias);
+        let product = Product {
+            weights: &head.weight,
+            bias: Some(&head.bias),
+            input: &rows.normed1,
+            then: Then::Store,
+        };
+        let output = Output {
+            products: &[product],
+            out: &mut rows.logits,
+        };
+        products(&mut self.team, count, [output]);
+        &rows.logits[..count * head.bias.len()]
+    }
+}
+
+impl Rows {
+    fn new(
+        config: &ModelConfig,
+        format: WeightFormat,
+        rows: usize,
+        sequences: usize,
+        threads: usize,
+    ) -> Self {
+        let (dim, hidden) = (config.dim, config.dim * MLP_MULTIPLE);
+        let activations = |columns| Activations::new(format, rows, columns, threads);
+        Self {
+            x: vec![0.0; rows * dim],
+            qkv: vec![0.0; rows * 3 * dim],
+            attended: vec![0.0; rows * dim],
+            hidden: vec![0.0; rows * hidden],
+            logits: vec![0.0; sequences * config.vocab_size],
+            normed1: activations(dim),
+            normed2: activations(dim),
+            mixed: activations(dim),
+            expanded: activations(hidden),
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! The steps of sampling, each a function on the ids that may still come.
+
+use kernels::Isa;
+use kernels::exp::softmax;
+use std::cmp::Ordering;
+
+/// An id that may come, with its logit.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Candidate {
+    /// The id.
+    pub id: u32,
+    /// The logarithm of its likelihood, up to a constant.
+    pub logit: f32,
+}
+
+/// More likely ones first, of equals the smaller id.
+fn by_likelihood(a: &Candidate, b: &Candidate) -> Ordering {
+    b.logit.total_cmp(&a.logit).then(a.id.cmp(&b.id))
+}
+
+/// Fills `candidates` with the ids that the mask allows and whose logit is not
+/// minus infinity, in the order of ids.
+pub fn collect(candidates: &mut Vec<Candidate>, logits: &[f32], mask: Option<&[bool]>) {
+    candidates.clear();
+    let all = logits.iter().enumerate();
+    let allowed = all.filter(|(id, logit)| {
+        **logit != f32::NEG_INFINITY && mask.is_none_or(|mask| mask.get(*id) == Some(&true))
+    });
+    candidates.extend(allowed.map(|(id, logit)| Candidate {
+        id: id as u32,
+        logit: *logit,
+    }));
+}
+
+/// Divides positive logits of ids in `recent` by `penalty` and multiplies the
+/// others with it, once however often the id occurs (Keskar et al. 2019, with
+/// the usual treatment of negative logits). `candidates` are in the order of ids.
+pub fn repetition_penalty(candidates: &mut [Candidate], recent: &[u32], penalty: f32) {
+    for (i, id) in recent.iter().enumerate() {
+        if recent[..i].contains(id) {
+            continue;
+        }
+        if let Ok(at) = candidates.binary_search_by_key(id, |candidate| candidate.id) {
+            let logit = &mut candidates[at].logit;
+            *logit = if *logit > 0.0 {
+                *logit / penalty
+            } else {
+                *logit * penalty
+            };
+        }
+    }
+}
+
+/// The candidate with the largest logit, of equals the one with the smallest id.
+pub fn most_likely(candidates: &[Candidate]) -> Option<Candidate> {
+    let larger = |best: Candidate, next: Candidate| match by_likelihood(&best, &next) {
+        Ordering::Greater => next,
+        _ => best,
+    };
+    candidates.iter().copied().reduce(larger)
+}
+
+/// Divides logits by `temperature`, which is over 0.
+pub fn temperature(candidates: &mut [Candidate], temperature: f32) {
+    if temperature != 1.0 {
+        for candidate in candidates {
+            candidate.logit /= temperature;
+        }
+    }
+}
+
+/// Keeps the `k` most likely, the most likely first.
+pub fn top_k(candidates: &mut Vec<Candidate>, k: usize) {
+    if k < candidates.len() {
+        candidates.select_nth_unstable_by(k, by_likelihood);
+        candidates.truncate(k);
+    }
+    candidates.sort_unstable_by(by_likelihood);
+}
+
+/// Keeps the most likely candidates, as few as reach the probability `p`
+/// together (nucleus sampling, Holtzman et al. 2019), the most likely first.
+/// `weights` is scratch.
+pub fn top_p(isa: Isa, candidates: &mut Vec<Candidate>, weights: &mut Vec<f32>, p: f32) {
+    let largest = most_likely(candidates).map_or(0.0, |best| best.logit);
+    probabilities(isa, candidates, weights);
+    // Probabilities are exp(logit - largest) times that of the most likely one,
+    // so those of a sorted part need not be looked up again.
+    let top = weights.iter().fold(0.0_f32, |top, w| top.max(*w));
+    let mut sorted = 64;
+    loop {
+        sorted = sorted.min(candidates.len());
+        if sorted < candidates.len() {
+            candidates.select_nth_unstable_by(sorted, by_likelihood);
+        }
+        candidates[..sorted].sort_unstable_by(by_likelihood);
+        let mut sum = 0.0;
+        for (i, candidate) in candidates[..sorted].iter().enumerate() {
+            sum += f64::from(top) * f64::from(candidate.logit - largest).exp();
+            if sum >= f64::from(p) {
+                candidates.truncate(i + 1);
+                return;
+            }
+        }
+        if sorted == candidates.len() {
+            return;
+        }
+        sorted *= 8;
+    }
+}
+
+/// Keeps candidates at least `p` times as likely as the most likely one.
+pub fn min_p(candidates: &mut Vec<Candidate>, p: f32) {
+    if let Some(best) = most_likely(candidates) {
+        let least = best.logit + p.ln();
+        candidates.retain(|candidate| candidate.logit >= least);
+    }
+}
+
+/// Draws a candidate with its probability; `uniform` is in 0..1. `weights` is
+/// scratch. `None` when there is no candidate.
+pub fn draw(
+    isa: Isa,
+    candidates: &[Candidate],
+    weights: &mut Vec<f32>,
+    uniform: f64,
+) -> Option<u32> {
+    probabilities(isa, candidates, weights);
+    let sum: f64 = weights.iter().map(|w| f64::from(*w)).sum();
+    let mut left = uniform * sum;
+    let hit = weights.iter().position(|w| {
+        left -= f64::from(*w);
+        left < 0.0
+    });
+    // Rounding may leave nothing to hit: then the last one that can come.
+    let hit = hit.or_else(|| weights.iter().rposition(|w| *w > 0.0))?;
+    Some(candidates[hit].id)
+}
+
+fn probabilities(isa: Isa, candidates: &[Candidate], weights: &mut Vec<f32>) {
+    weights.clear();
+    weights.extend(candidates.iter().map(|candidate| candidate.logit));
+    softmax(isa, weights);
+}

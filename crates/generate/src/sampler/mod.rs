@@ -1,0 +1,186 @@
+//! From logits to an id.
+//!
+//! The order: ids that are not allowed are left out, recent ids are made less
+//! likely, logits are divided by the temperature, then the unlikely rest is cut
+//! off (top-k, top-p, min-p), and one of the remaining ids is drawn with its
+//! probability. At temperature 0 the most likely id of the first two steps is
+//! taken. Each step is a function in [`filters`]; none allocates.
+
+pub mod filters;
+
+use filters::Candidate;
+use kernels::Isa;
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use thiserror::Error;
+
+/// Why nothing can be sampled.
+#[derive(Debug, Error, PartialEq)]
+pub enum SamplerError {
+    /// An option with a value that makes no sense.
+    #[error("{option} is {value}: it has to be {rule}")]
+    Option {
+        /// The option.
+        option: &'static str,
+        /// Its value.
+        value: f64,
+        /// What it has to be.
+        rule: &'static str,
+    },
+    /// The mask leaves no id.
+    #[error("no id is allowed to come next: the grammar does not fit the vocabulary")]
+    NothingAllowed,
+    /// The logits are no numbers.
+    #[error("the model's output is not a number: its weights are damaged")]
+    NotANumber,
+}
+
+/// How ids are drawn. The default draws from the model's own distribution.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SamplerOptions {
+    /// Logits are divided by it; 0 takes the most likely id.
+    pub temperature: f32,
+    /// Only the `top_k` most likely ids remain; 0 keeps all.
+    pub top_k: usize,
+    /// Only the most likely ids remain that together reach this probability; 1
+    /// keeps all.
+    pub top_p: f32,
+    /// Only ids remain that are at least `min_p` times as likely as the most
+    /// likely one; 0 keeps all.
+    pub min_p: f32,
+    /// Positive logits of recent ids are divided by it, negative ones
+    /// multiplied; 1 changes nothing.
+    pub repetition_penalty: f32,
+    /// How many of the latest ids are recent.
+    pub repetition_window: usize,
+}
+
+impl Default for SamplerOptions {
+    fn default() -> Self {
+        Self {
+            temperature: 1.0,
+            top_k: 0,
+            top_p: 1.0,
+            min_p: 0.0,
+            repetition_penalty: 1.0,
+            repetition_window: 64,
+        }
+    }
+}
+
+impl SamplerOptions {
+    /// Checks that all values make sense.
+    ///
+    /// # Errors
+    /// [`SamplerError::Option`], naming the first that does not.
+    pub fn validate(&self) -> Result<(), SamplerError> {
+        let rules = [
+            (
+                "temperature",
+                self.temperature,
+                self.temperature >= 0.0,
+                "0 or more",
+            ),
+            (
+                "top_p",
+                self.top_p,
+                self.top_p > 0.0 && self.top_p <= 1.0,
+                "over 0 and at most 1",
+            ),
+            (
+                "min_p",
+                self.min_p,
+                (0.0..=1.0).contains(&self.min_p),
+                "from 0 to 1",
+            ),
+            (
+                "repetition_penalty",
+                self.repetition_penalty,
+                self.repetition_penalty > 0.0,
+                "over 0",
+            ),
+        ];
+        for (option, value, sound, rule) in rules {
+            if !sound || !value.is_finite() {
+                let value = f64::from(value);
+                return Err(SamplerError::Option {
+                    option,
+                    value,
+                    rule,
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Draws ids, the same ones for the same seed and logits.
+pub struct Sampler {
+    options: SamplerOptions,
+    rng: ChaCha8Rng,
+    isa: Isa,
+    candidates: Vec<Candidate>,
+    weights: Vec<f32>,
+}
+
+impl Sampler {
+    /// A sampler with a seed of its own.
+    ///
+    /// # Errors
+    /// [`SamplerError::Option`].
+    pub fn new(options: SamplerOptions, seed: u64) -> Result<Self, SamplerError> {
+        options.validate()?;
+        Ok(Self {
+            options,
+            rng: ChaCha8Rng::seed_from_u64(seed),
+            isa: Isa::detect(),
+            candidates: Vec::new(),
+            weights: Vec::new(),
+        })
+    }
+
+    /// Draws the next id.
+    ///
+    /// `logits` has one f32 an id. `mask`, of the same length, is `false` for ids
+    /// that may not come. `history` holds the ids so far, the latest last.
+    ///
+    /// # Errors
+    /// [`SamplerError::NothingAllowed`] or [`SamplerError::NotANumber`].
+    pub fn sample(
+        &mut self,
+        logits: &[f32],
+        mask: Option<&[bool]>,
+        history: &[u32],
+    ) -> Result<u32, SamplerError> {
+        let Self {
+            options,
+            candidates,
+            weights,
+            ..
+        } = self;
+        filters::collect(candidates, logits, mask);
+        if candidates.iter().any(|candidate| candidate.logit.is_nan()) {
+            return Err(SamplerError::NotANumber);
+        }
+        if options.repetition_penalty != 1.0 {
+            let from = history.len().saturating_sub(options.repetition_window);
+            filters::repetition_penalty(candidates, &history[from..], options.repetition_penalty);
+        }
+        let best = filters::most_likely(candidates).ok_or(SamplerError::NothingAllowed)?;
+        if options.temperature == 0.0 {
+            return Ok(best.id);
+        }
+        filters::temperature(candidates, options.temperature);
+        if options.top_k > 0 {
+            filters::top_k(candidates, options.top_k);
+        }
+        if options.top_p < 1.0 {
+            filters::top_p(self.isa, candidates, weights, options.top_p);
+        }
+        if options.min_p > 0.0 {
+            filters::min_p(candidates, options.min_p);
+        }
+        let drawn = filters::draw(self.isa, candidates, weights, self.rng.random());
+        drawn.ok_or(SamplerError::NothingAllowed)
+    }
+}
