@@ -1,2 +1,54 @@
-//! x
-fn main() {}
+//! `tchaikovsky`: learns from piano MIDI and performs.
+
+mod commands;
+mod progress;
+mod spelling;
+mod stop;
+mod usage;
+mod write;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Learns from piano MIDI and performs.
+///
+/// A folder of recordings becomes tokens (tokenize), a model learns from them
+/// (train), and plays on, from nothing or from your prompt (generate).
+#[derive(Parser)]
+#[command(version, propagate_version = true, after_help = EXAMPLES)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  tchaikovsky tokenize --midis-dir recordings --out-dir dataset --out-tokenizer tokenizer.json
+  tchaikovsky encode --tokenizer tokenizer.json piece.mid
+  tchaikovsky inspect piece.mid";
+
+#[derive(Subcommand)]
+enum Command {
+    Tokenize(commands::tokenize::Args),
+    Encode(commands::encode::Args),
+    Decode(commands::decode::Args),
+    Inspect(commands::inspect::Args),
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse_from(spelling::with_hyphens(std::env::args_os()));
+    let result = match cli.command {
+        Command::Tokenize(args) => commands::tokenize::run(args),
+        Command::Encode(args) => commands::encode::run(args),
+        Command::Decode(args) => commands::decode::run(args),
+        Command::Inspect(args) => commands::inspect::run(args),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("tchaikovsky: {error:#}");
+            usage::exit_code(&error)
+        }
+    }
+}

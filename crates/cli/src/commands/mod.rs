@@ -1,0 +1,6 @@
+//! One module a command: what is typed, what it means, what it does.
+
+pub mod decode;
+pub mod encode;
+pub mod inspect;
+pub mod tokenize;
