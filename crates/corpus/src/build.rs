@@ -195,10 +195,9 @@ impl Builder<'_> {
                 self.options.valid_proportion,
             )
         });
-        if self.options.manifest.is_none() || split == Split::Train {
-            if let Some(words) = &mut self.words {
-                piece.tokens.words().for_each(|word| words.add(word));
-            }
+        let learned_from = self.options.manifest.is_none() || split == Split::Train;
+        if let Some(words) = self.words.as_mut().filter(|_| learned_from) {
+            piece.tokens.words().for_each(|word| words.add(word));
         }
         let (shard, offset) = self.store.append(&piece.tokens)?;
         self.count(split, &piece);
