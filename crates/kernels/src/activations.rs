@@ -106,8 +106,10 @@ impl Activations {
     }
 }
 
+/// Words in a row, and a cache line more: rows a power of two apart would fall on
+/// the same few places of the processor's cache and drive each other out.
 fn stride<E: Element>(columns: usize) -> usize {
-    columns.div_ceil(E::GROUP) * E::WORDS
+    (columns.div_ceil(E::GROUP) * E::WORDS).next_multiple_of(16) + 16
 }
 
 struct FillRow<'a> {

@@ -11,16 +11,21 @@
 //! softmax is the plain one, in f32; the output is divided by its sum at the end.
 
 use crate::cache::{Head, HeadCache, Store};
-use crate::elements::Direct;
+use crate::elements::{Direct, Element};
 use crate::exp::exp_and_sum;
 use crate::isa::Kernel;
 use crate::lanes::Lanes;
 use crate::shared::SharedMut;
 use crate::team::Team;
-use crate::tile::{BLOCK, block_product};
+use crate::tile::{BLOCK, Sink, block_product};
 
 /// Query rows taken at once, at most.
 const TILE: usize = 12;
+
+/// Whole blocks of scores, and a cache line more (see `activations`).
+fn row_length(positions: usize) -> usize {
+    positions.next_multiple_of(BLOCK) + 16
+}
 
 /// Consecutive rows that belong to one sequence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,7 +63,7 @@ impl Attention {
         capacity: usize,
         threads: usize,
     ) -> Self {
-        let scratch = threads * TILE * capacity.next_multiple_of(BLOCK).max(head_dim);
+        let scratch = threads * TILE * row_length(capacity.max(head_dim));
         Self {
             layers,
             heads,
@@ -227,52 +232,99 @@ impl<S: Lanes> Heads<'_, S> {
             }
             E::convert(s, query, words);
         }
-        let stride = seen.next_multiple_of(BLOCK);
-        let blocks = cache.keys.chunks(cache.key_groups).take(stride / BLOCK);
+        let stride = row_length(seen);
+        let blocks = cache
+            .keys
+            .chunks(cache.key_groups)
+            .take(seen.div_ceil(BLOCK));
         for (block, lines) in blocks.enumerate() {
             let x = E::groups(words);
-            block_product::<S, E>(s, lines, x, cache.key_groups, count, |row, sums| {
-                for (half, sum) in sums.into_iter().enumerate() {
-                    let at = row * stride + block * BLOCK + half * 16;
-                    self.store(E::value(s, sum, &[0; 16]), &mut scores[at..at + 16]);
-                }
-            });
+            let at = block * BLOCK;
+            let mut store = Scores {
+                s,
+                scores: &mut *scores,
+                stride,
+                at,
+            };
+            block_product::<S, E>(s, lines, x, cache.key_groups, count, &mut store);
         }
         let groups = seen.div_ceil(E::GROUP);
+        let stride_words = row_length(groups);
         let mut inverse = [0.0; TILE];
         for (i, row) in rows.clone().enumerate() {
             let weights = &mut scores[i * stride..][..seen];
             let (own, later) = weights.split_at_mut(self.span.position + row + 1);
             inverse[i] = 1.0 / exp_and_sum(s, own);
             later.fill(0.0);
-            E::convert(s, weights, &mut words[i * groups..][..groups]);
+            E::convert(s, weights, &mut words[i * stride_words..][..groups]);
         }
-        let width = self.heads * self.head_dim;
         for (block, lines) in cache.values.chunks(cache.value_groups).enumerate() {
             let x = E::groups(words);
-            block_product::<S, E>(s, &lines[..groups], x, groups, count, |row, sums| {
-                for (half, sum) in sums.into_iter().enumerate() {
-                    let column = block * BLOCK + half * 16;
-                    let columns = self.head_dim.saturating_sub(column).min(16);
-                    let at = (self.span.row + rows.start + row) * width;
-                    let at = at + self.head * self.head_dim + column.min(self.head_dim);
-                    let value = s.mul(E::value(s, sum, &[0; 16]), s.splat(inverse[row]));
-                    // SAFETY: columns of this head in rows of this span.
-                    self.store(value, unsafe { self.out.part(at, columns) });
-                }
-            });
+            let (first, column) = (self.span.row + rows.start, block * BLOCK);
+            let mut store = Mixed {
+                heads: self,
+                first,
+                column,
+                inverse: &inverse,
+            };
+            block_product::<S, E>(s, &lines[..groups], x, stride_words, count, &mut store);
         }
     }
+}
 
-    /// Writes the first lanes, as many as `out` has room for.
+/// Puts the scores of a block of keys into the rows of scores.
+struct Scores<'a, S> {
+    s: S,
+    scores: &'a mut [f32],
+    stride: usize,
+    at: usize,
+}
+
+impl<S: Lanes, E: Element> Sink<S, E> for Scores<'_, S> {
     #[inline(always)]
-    fn store(&self, value: S::F, out: &mut [f32]) {
-        if let Ok(out) = <&mut [f32; 16]>::try_from(&mut *out) {
-            self.s.store(value, out);
-        } else {
-            let mut lanes = [0.0; 16];
-            self.s.store(value, &mut lanes);
-            out.copy_from_slice(&lanes[..out.len()]);
-        }
+    fn take(&mut self, row: usize, half: usize, sum: E::Sum<S>) {
+        let at = row * self.stride + self.at + half * 16;
+        let value = E::value(self.s, sum, &[0; 16]);
+        store(self.s, value, &mut self.scores[at..at + 16]);
+    }
+}
+
+/// Divides the mixed values by the sum of the weights and writes the output.
+struct Mixed<'a, S> {
+    heads: &'a Heads<'a, S>,
+    first: usize,
+    column: usize,
+    inverse: &'a [f32; TILE],
+}
+
+impl<S: Lanes, E: Element> Sink<S, E> for Mixed<'_, S> {
+    #[inline(always)]
+    fn take(&mut self, row: usize, half: usize, sum: E::Sum<S>) {
+        let Heads {
+            s,
+            head,
+            heads,
+            head_dim,
+            out,
+            ..
+        } = *self.heads;
+        let column = self.column + half * 16;
+        let columns = head_dim.saturating_sub(column).min(16);
+        let at = ((self.first + row) * heads + head) * head_dim + column.min(head_dim);
+        let value = s.mul(E::value(s, sum, &[0; 16]), s.splat(self.inverse[row]));
+        // SAFETY: columns of this head in rows of this span.
+        store(s, value, unsafe { out.part(at, columns) });
+    }
+}
+
+/// Writes the first lanes, as many as `out` has room for.
+#[inline(always)]
+fn store<S: Lanes>(s: S, value: S::F, out: &mut [f32]) {
+    if let Some(out) = out.first_chunk_mut() {
+        s.store(value, out);
+    } else {
+        let mut lanes = [0.0; 16];
+        s.store(value, &mut lanes);
+        out.copy_from_slice(&lanes[..out.len()]);
     }
 }

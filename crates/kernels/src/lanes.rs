@@ -61,28 +61,20 @@ pub trait Lanes: Copy + Send + Sync {
     /// The sum of the lanes, pairwise: `i` with `i + 8`, then 4, 2, 1.
     #[inline(always)]
     fn sum(self, a: Self::F) -> f32 {
-        fold(self, a, |a, b| a + b)
+        let mut v = [0.0; WIDTH];
+        self.store(a, &mut v);
+        let v: [f32; 8] = std::array::from_fn(|i| v[i] + v[i + 8]);
+        let v: [f32; 4] = std::array::from_fn(|i| v[i] + v[i + 4]);
+        (v[0] + v[2]) + (v[1] + v[3])
     }
 
     /// The largest lane.
     #[inline(always)]
     fn largest(self, a: Self::F) -> f32 {
-        fold(self, a, f32::max)
+        let mut v = [0.0; WIDTH];
+        self.store(a, &mut v);
+        v.into_iter().fold(f32::NEG_INFINITY, f32::max)
     }
-}
-
-#[inline(always)]
-fn fold<S: Lanes>(s: S, a: S::F, join: impl Fn(f32, f32) -> f32) -> f32 {
-    let mut v = [0.0; WIDTH];
-    s.store(a, &mut v);
-    let mut half = WIDTH / 2;
-    while half > 0 {
-        for i in 0..half {
-            v[i] = join(v[i], v[i + half]);
-        }
-        half /= 2;
-    }
-    v[0]
 }
 
 /// The f32 of a bf16.

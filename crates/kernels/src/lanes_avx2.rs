@@ -87,11 +87,14 @@ impl Lanes for Avx2 {
     }
     #[inline(always)]
     fn exp2i(self, n: F) -> F {
-        n.map(|n| {
-            proven!({
-                let biased = _mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127));
-                _mm256_castsi256_ps(_mm256_slli_epi32::<23>(biased))
-            })
+        proven!({
+            let bias = _mm256_set1_epi32(127);
+            let low = _mm256_add_epi32(_mm256_cvtps_epi32(n[0]), bias);
+            let high = _mm256_add_epi32(_mm256_cvtps_epi32(n[1]), bias);
+            [
+                _mm256_castsi256_ps(_mm256_slli_epi32::<23>(low)),
+                _mm256_castsi256_ps(_mm256_slli_epi32::<23>(high)),
+            ]
         })
     }
     #[inline(always)]
@@ -110,13 +113,14 @@ impl Lanes for Avx2 {
             let low = _mm256_set1_ps(f32::from_bits(x << 16));
             let high = _mm256_set1_ps(f32::from_bits(x & 0xffff_0000));
             let keep = _mm256_set1_epi32(0xffff_0000_u32 as i32);
-            let part = |acc: __m256, at: usize| {
-                let w = _mm256_loadu_si256(w.as_ptr().add(at).cast());
+            let mut sums = acc;
+            for (half, sum) in sums.iter_mut().enumerate() {
+                let w = _mm256_loadu_si256(w.as_ptr().add(16 * half).cast());
                 let even = _mm256_castsi256_ps(_mm256_slli_epi32::<16>(w));
                 let odd = _mm256_castsi256_ps(_mm256_and_si256(w, keep));
-                _mm256_fmadd_ps(odd, high, _mm256_fmadd_ps(even, low, acc))
-            };
-            [part(acc[0], 0), part(acc[1], 16)]
+                *sum = _mm256_fmadd_ps(odd, high, _mm256_fmadd_ps(even, low, *sum));
+            }
+            sums
         })
     }
     #[inline(always)]
@@ -129,15 +133,17 @@ impl Lanes for Avx2 {
             // Sixteen-bit products summed in pairs, then pairs of pairs: the
             // horizontal sum leaves the lanes in the order 0 1 4 5 2 3 6 7.
             let x = _mm256_cvtepu8_epi16(_mm_set1_epi32(x as i32));
-            let part = |acc: __m256i, at: usize| {
-                let low = _mm_loadu_si128(w.as_ptr().add(at).cast());
-                let high = _mm_loadu_si128(w.as_ptr().add(at + 16).cast());
+            let mut sums = acc;
+            for (half, sum) in sums.iter_mut().enumerate() {
+                let low = _mm_loadu_si128(w.as_ptr().add(32 * half).cast());
+                let high = _mm_loadu_si128(w.as_ptr().add(32 * half + 16).cast());
                 let low = _mm256_madd_epi16(_mm256_cvtepi8_epi16(low), x);
                 let high = _mm256_madd_epi16(_mm256_cvtepi8_epi16(high), x);
-                let sums = _mm256_hadd_epi32(low, high);
-                _mm256_add_epi32(acc, _mm256_permute4x64_epi64::<0b11_01_10_00>(sums))
-            };
-            [part(acc[0], 0), part(acc[1], 32)]
+                let pairs = _mm256_hadd_epi32(low, high);
+                let pairs = _mm256_permute4x64_epi64::<0b11_01_10_00>(pairs);
+                *sum = _mm256_add_epi32(*sum, pairs);
+            }
+            sums
         })
     }
     #[inline(always)]

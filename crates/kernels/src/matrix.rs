@@ -174,10 +174,11 @@ fn put_int8(
     if largest == 0.0 {
         return (0, 0.0);
     }
-    let mut sum = 0;
+    let (mut sum, scale) = (0, 127.0 / largest);
     for (line, values) in lines.iter_mut().zip(row.chunks(4)) {
         for (column, value) in values.iter().enumerate() {
-            let integer = (value * (127.0 / largest)).round_ties_even() as i8;
+            // Adding 1.5 * 2^23 leaves the rounded integer in the low bits.
+            let integer = (value * scale + 12_582_912.0).to_bits() as i8;
             line[half].0[4 * lane + column] = integer;
             sum += i32::from(integer);
         }

@@ -9,19 +9,24 @@ use crate::lanes::{Lanes, WIDTH};
 /// Added to the variance, as Equinox's `LayerNorm` does by default.
 pub const EPSILON: f32 = 1e-5;
 
-/// The mean of `lanes(x)`; `scalar` is the same function of one value.
+/// The mean of `(x - centre)^2`, or of `x - centre`.
 #[inline(always)]
-fn mean_of<S: Lanes>(
-    s: S,
-    x: &[f32],
-    lanes: impl Fn(S::F) -> S::F,
-    scalar: impl Fn(f32) -> f32,
-) -> f32 {
+fn mean_of<S: Lanes>(s: S, x: &[f32], centre: f32, squared: bool) -> f32 {
     let (lines, rest) = x.as_chunks::<WIDTH>();
-    let sum = lines
-        .iter()
-        .fold(s.splat(0.0), |sum, line| s.add(sum, lanes(s.load(line))));
-    let total = rest.iter().fold(s.sum(sum), |total, x| total + scalar(*x));
+    let mut sum = s.splat(0.0);
+    for line in lines {
+        let d = s.sub(s.load(line), s.splat(centre));
+        sum = if squared {
+            s.mul_add(d, d, sum)
+        } else {
+            s.add(sum, d)
+        };
+    }
+    let mut total = s.sum(sum);
+    for x in rest {
+        let d = x - centre;
+        total += if squared { d * d } else { d };
+    }
     total / x.len() as f32
 }
 
@@ -33,13 +38,9 @@ pub fn layer_norm<S: Lanes>(s: S, x: &[f32], weight: &[f32], bias: &[f32], out: 
         weight.len() == n && bias.len() == n && out.len() == n,
         "norm of unequal lengths"
     );
-    let mean = mean_of(s, x, |v| v, |v| v);
+    let mean = mean_of(s, x, 0.0, false);
+    let variance = mean_of(s, x, mean, true);
     let centre = s.splat(mean);
-    let squared = |v| {
-        let d = s.sub(v, centre);
-        s.mul(d, d)
-    };
-    let variance = mean_of(s, x, squared, |v| (v - mean) * (v - mean));
     let inverse = 1.0 / (variance + EPSILON).sqrt();
     let scale = s.splat(inverse);
     let full = n - n % WIDTH;

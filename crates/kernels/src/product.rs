@@ -17,7 +17,7 @@ use crate::lanes::Lanes;
 use crate::matrix::{Blocks, Matrix, Packed};
 use crate::shared::SharedMut;
 use crate::team::Team;
-use crate::tile::{BLOCK, block_product};
+use crate::tile::{BLOCK, Sink, block_product};
 use std::ops::Range;
 
 /// What becomes of a product.
@@ -135,14 +135,13 @@ impl Run<'_> {
         let (stride, x) = (input.stride() / E::WORDS, E::groups(input.words()));
         for block in self.blocks.clone() {
             let lines = &packed.lines[block * packed.groups..][..packed.groups];
-            block_product::<S, E>(s, lines, x, stride, self.rows, |row, sums| {
-                for (half, sum) in sums.into_iter().enumerate() {
-                    let line = 2 * block + half;
-                    let value = E::value(s, sum, &packed.offsets[line]);
-                    let scale = s.mul(s.load(&packed.scales[line]), s.splat(input.scales()[row]));
-                    self.finish(s, row, 16 * line, s.mul(value, scale));
-                }
-            });
+            let mut finish = Finish {
+                s,
+                run: self,
+                packed,
+                block,
+            };
+            block_product::<S, E>(s, lines, x, stride, self.rows, &mut finish);
         }
     }
 
@@ -155,25 +154,40 @@ impl Run<'_> {
             self.out
                 .part(row * self.width + column.min(self.width), columns)
         };
-        let bias = self
-            .product
-            .bias
-            .map(|bias| &bias[column.min(self.width)..][..columns]);
-        let mut old = [0.0; 16];
-        if let Ok(out) = <&mut [f32; 16]>::try_from(&mut *out) {
-            let bias = bias.and_then(|bias| <&[f32; 16]>::try_from(bias).ok());
-            let value = bias.map_or(value, |bias| s.add(value, s.load(bias)));
+        let bias = match self.product.bias {
+            Some(bias) => &bias[column.min(self.width)..][..columns],
+            None => &[0.0; 16][..columns],
+        };
+        if let (Some(bias), Some(out)) = (bias.first_chunk(), out.first_chunk_mut()) {
+            let value = s.add(value, s.load(bias));
             s.store(then(s, self.product.then, value, s.load(out)), out);
         } else {
-            let mut padded = [0.0; 16];
-            if let Some(bias) = bias {
-                padded[..columns].copy_from_slice(bias);
-            }
+            let (mut padded, mut old) = ([0.0; 16], [0.0; 16]);
+            padded[..columns].copy_from_slice(bias);
             old[..columns].copy_from_slice(out);
             let value = s.add(value, s.load(&padded));
             s.store(then(s, self.product.then, value, s.load(&old)), &mut padded);
             out.copy_from_slice(&padded[..columns]);
         }
+    }
+}
+
+/// Scales the sums of one block and finishes them.
+struct Finish<'a, S, E: Element> {
+    s: S,
+    run: &'a Run<'a>,
+    packed: &'a Packed<E>,
+    block: usize,
+}
+
+impl<S: Lanes, E: Element> Sink<S, E> for Finish<'_, S, E> {
+    #[inline(always)]
+    fn take(&mut self, row: usize, half: usize, sum: E::Sum<S>) {
+        let (s, line) = (self.s, 2 * self.block + half);
+        let value = E::value(s, sum, &self.packed.offsets[line]);
+        let scale = s.splat(self.run.product.input.scales()[row]);
+        let scale = s.mul(s.load(&self.packed.scales[line]), scale);
+        self.run.finish(s, row, 16 * line, s.mul(value, scale));
     }
 }
 

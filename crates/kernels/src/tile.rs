@@ -36,8 +36,15 @@ fn tile<S: Lanes, E: Element, const ROWS: usize>(
     sums
 }
 
+/// Takes the sums of a tile. A trait and not a closure: a closure would not be
+/// compiled for the instruction set that calls it.
+pub(crate) trait Sink<S: Lanes, E: Element> {
+    /// The sums of `row` with the first (0) or second (1) sixteen weight rows.
+    fn take(&mut self, row: usize, half: usize, sum: E::Sum<S>);
+}
+
 /// Multiplies a block of weights with `rows` rows of activations, `stride`
-/// groups apart in `x`, and hands the sums of each row to `finish`.
+/// groups apart in `x`.
 #[inline(always)]
 pub(crate) fn block_product<S: Lanes, E: Element>(
     s: S,
@@ -45,15 +52,16 @@ pub(crate) fn block_product<S: Lanes, E: Element>(
     x: &[E::Group],
     stride: usize,
     rows: usize,
-    mut finish: impl FnMut(usize, [E::Sum<S>; 2]),
+    sink: &mut impl Sink<S, E>,
 ) {
     let mut row = 0;
     macro_rules! tiles {
         ($($height:literal)*) => {$(
             while $height * E::REGISTERS <= S::TILE && row + $height <= rows {
                 let sums = tile::<S, E, $height>(s, block, &x[row * stride..], stride);
-                for (i, sum) in sums.into_iter().enumerate() {
-                    finish(row + i, sum);
+                for (i, [first, second]) in sums.into_iter().enumerate() {
+                    sink.take(row + i, 0, first);
+                    sink.take(row + i, 1, second);
                 }
                 row += $height;
             }
@@ -61,8 +69,9 @@ pub(crate) fn block_product<S: Lanes, E: Element>(
     }
     tiles!(12 8 6 4 2);
     while row < rows {
-        let [sum] = tile::<S, E, 1>(s, block, &x[row * stride..], stride);
-        finish(row, sum);
+        let [[first, second]] = tile::<S, E, 1>(s, block, &x[row * stride..], stride);
+        sink.take(row, 0, first);
+        sink.take(row, 1, second);
         row += 1;
     }
 }
