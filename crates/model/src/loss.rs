@@ -55,6 +55,23 @@ impl Transformer {
         (of_label * real).sum() / -(batch.tokens() as f64)
     }
 
+    /// The loss and the gradient of every parameter, in the order of
+    /// [`parameters`](crate::parameters()); the model has to be on a device with
+    /// autodiff.
+    ///
+    /// # Errors
+    /// [`ComputeError`] when the device cannot be read.
+    pub fn loss_and_gradients(
+        &self,
+        batch: &Batch,
+        dropout: Option<Dropout>,
+    ) -> Result<(f64, Vec<Vec<f32>>), ComputeError> {
+        let loss = self.loss(batch, dropout);
+        let gradients = self.take_gradients(loss.backward())?;
+        let loss = values(loss)?.first().copied().map_or(f64::NAN, f64::from);
+        Ok((loss, gradients))
+    }
+
     /// The score of every row of the batch, without dropout. A label whose
     /// logit others share counts as late as it can: ties are no merit.
     ///

@@ -1,0 +1,56 @@
+//! Scores of whole sequences, longer than the model's window too.
+
+use model::{Batch, Score, Transformer};
+
+use crate::error::TrainError;
+
+/// The stretches that a sequence of `length` ids is scored in: `max + 1` ids
+/// each, the last id of one being the first of the next, so that every id but
+/// the first is a label once.
+pub fn stretches(length: usize, max: usize) -> impl Iterator<Item = std::ops::Range<usize>> {
+    let starts = (0..length.saturating_sub(1)).step_by(max.max(1));
+    starts.map(move |start| start..(start + max + 1).min(length))
+}
+
+/// Scores `sequences` as they are (frame them first where the model expects
+/// it), `rows` stretches at a time, without dropout. `progress` gets the number
+/// of stretches done and of all.
+///
+/// # Errors
+/// [`TrainError::UnknownId`] for an id outside the vocabulary,
+/// [`TrainError::Compute`] when the device fails.
+pub fn evaluate(
+    model: &Transformer,
+    sequences: &[impl AsRef<[u32]>],
+    rows: usize,
+    mut progress: impl FnMut(usize, usize),
+) -> Result<Vec<Score>, TrainError> {
+    let max = model.config().max_sequence_length;
+    let mut work = Vec::new();
+    for (index, sequence) in sequences.iter().enumerate() {
+        let ids = sequence.as_ref();
+        work.extend(stretches(ids.len(), max).map(|range| (index, &ids[range])));
+    }
+    let mut scores = vec![Score::default(); sequences.len()];
+    let mut done = 0;
+    for group in work.chunks(rows.max(1)) {
+        let ids: Vec<_> = group.iter().map(|(_, ids)| ids).collect();
+        if let Some(batch) = Batch::new(&ids) {
+            check_ids(&batch, model.config().vocab_size)?;
+            for ((index, _), score) in group.iter().zip(model.score(&batch)?) {
+                scores[*index].add(&score);
+            }
+        }
+        done += group.len();
+        progress(done, work.len());
+    }
+    Ok(scores)
+}
+
+/// Refuses a batch with an id outside the vocabulary.
+pub(crate) fn check_ids(batch: &Batch, vocab_size: usize) -> Result<(), TrainError> {
+    match batch.largest() {
+        id if id as usize >= vocab_size => Err(TrainError::UnknownId { id, vocab_size }),
+        _ => Ok(()),
+    }
+}
