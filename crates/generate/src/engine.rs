@@ -9,7 +9,7 @@
 
 use crate::error::EngineError;
 use crate::pass::Pass;
-use kernels::{Span, WeightFormat};
+use kernels::{Span, Team, WeightFormat};
 use model::{ModelConfig, Weights};
 
 /// How the engine works.
@@ -102,7 +102,12 @@ impl Engine {
 
     /// Threads that work, the caller counted.
     pub fn threads(&self) -> usize {
-        self.pass.team().threads()
+        self.pass.threads()
+    }
+
+    /// The engine's threads, for work between steps.
+    pub(crate) fn team(&mut self) -> &mut Team {
+        self.pass.team()
     }
 
     /// Bytes of weights that one step reads.

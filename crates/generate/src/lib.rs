@@ -16,6 +16,7 @@ mod packed;
 mod pass;
 pub mod sampler;
 pub mod session;
+mod state;
 pub mod window;
 
 pub use engine::{Engine, EngineOptions};

@@ -71,8 +71,12 @@ impl Pass {
         &self.packed
     }
 
-    pub(crate) fn team(&self) -> &Team {
-        &self.team
+    pub(crate) fn team(&mut self) -> &mut Team {
+        &mut self.team
+    }
+
+    pub(crate) fn threads(&self) -> usize {
+        self.team.threads()
     }
 
     /// Makes the first `positions` positions of `to` those of `from`, another

@@ -7,6 +7,7 @@ use crate::engine::Engine;
 use crate::error::EngineError;
 use crate::grammar::Grammar;
 use crate::sampler::{Sampler, SamplerError, SamplerOptions};
+use crate::state::State;
 use crate::window::Window;
 use std::collections::VecDeque;
 use thiserror::Error;
@@ -99,16 +100,6 @@ pub enum Finish {
     Stopped,
 }
 
-struct State {
-    sampler: Sampler,
-    grammar: Option<Box<dyn Grammar>>,
-    window: Window,
-    drawn: usize,
-    finish: Option<Finish>,
-    /// The engine's cache lacks more than the last id of the window.
-    stale: bool,
-}
-
 /// Draws ids until all samples have ended. After an error the iterator ends.
 pub struct Session<'a> {
     engine: &'a mut Engine,
@@ -118,7 +109,6 @@ pub struct Session<'a> {
     ready: VecDeque<Token>,
     /// Logits after each sample's last id, `[samples, vocab_size]`.
     logits: Vec<f32>,
-    mask: Vec<bool>,
     batch: Vec<(usize, u32)>,
     /// Whether `logits` are those after the last ids.
     current: bool,
@@ -149,24 +139,16 @@ impl<'a> Session<'a> {
             if sample.prompt.is_empty() {
                 return Err(EngineError::NoIds.into());
             }
-            let mut grammar = sample.grammar;
-            if let Some(grammar) = &mut grammar {
-                sample.prompt.iter().for_each(|id| grammar.accept(*id));
-            }
-            Ok(State {
-                sampler: Sampler::new(options.sampler.clone(), sample.seed)?,
-                grammar,
-                window: Window::new(&sample.prompt, capacity, options.bos, &options.boundary),
-                drawn: 0,
-                finish: (options.max_tokens == Some(0)).then_some(Finish::MaxTokens),
-                stale: true,
-            })
+            let window = Window::new(&sample.prompt, capacity, options.bos, &options.boundary);
+            let sampler = Sampler::new(options.sampler.clone(), sample.seed)?;
+            let mut state = State::new(sample, sampler, window, vocabulary);
+            state.finish = (options.max_tokens == Some(0)).then_some(Finish::MaxTokens);
+            Ok(state)
         };
         Ok(Self {
             states: samples.into_iter().map(state).collect::<Result<_, _>>()?,
             ready: VecDeque::with_capacity(count),
             logits: vec![0.0; count * vocabulary],
-            mask: vec![true; vocabulary],
             batch: Vec::with_capacity(count),
             current: false,
             failed: false,
@@ -242,33 +224,23 @@ impl<'a> Session<'a> {
     fn draw(&mut self) -> Result<(), SessionError> {
         self.current = false;
         let vocabulary = self.engine.config().vocab_size;
-        let options = &mut self.options;
+        let (options, logits) = (&mut self.options, &self.logits);
+        let never = &options.never;
+        self.engine
+            .team()
+            .for_each(&mut self.states, |index, state| {
+                state.choose(never, &logits[index * vocabulary..][..vocabulary]);
+            });
         for (index, state) in self.states.iter_mut().enumerate() {
             if state.finish.is_some() {
                 continue;
             }
-            self.mask.fill(true);
-            for id in &options.never {
-                if let Some(allowed) = self.mask.get_mut(*id as usize) {
-                    *allowed = false;
-                }
-            }
-            if let Some(grammar) = &mut state.grammar {
-                grammar.allowed(&mut self.mask);
-            }
-            let logits = &self.logits[index * vocabulary..][..vocabulary];
-            let id = state
-                .sampler
-                .sample(logits, Some(&self.mask), state.window.ids())?;
+            let id = state.choice.clone()?;
             if options.end == Some(id) {
                 state.finish = Some(Finish::End);
                 continue;
             }
-            if let Some(grammar) = &mut state.grammar {
-                grammar.accept(id);
-            }
-            state.stale = state.window.push(id, &options.boundary);
-            state.drawn += 1;
+            state.take(id, &options.boundary);
             if options.stop.as_mut().is_some_and(|stop| stop(index, id)) {
                 state.finish = Some(Finish::Stopped);
             } else if options.max_tokens == Some(state.drawn) {
@@ -291,6 +263,7 @@ impl Iterator for Session<'_> {
             let fed = self.prefill();
             if let Err(error) = fed.and_then(|()| self.draw()) {
                 self.failed = true;
+                self.ready.clear();
                 return Some(Err(error));
             }
         }

@@ -41,13 +41,16 @@ impl Isa {
 
     /// All that run here, the slowest first.
     pub fn available() -> Vec<Self> {
-        let mut all = vec![Self::plain()];
+        let plain = std::iter::once(Self::plain());
         #[cfg(target_arch = "x86_64")]
-        {
-            all.extend(Avx2::detect().map(|token| Self(Set::Avx2(token))));
-            all.extend(Avx512::detect().map(|token| Self(Set::Avx512(token))));
-        }
-        all
+        let others = {
+            let avx2 = Avx2::detect().map(|token| Self(Set::Avx2(token)));
+            let avx512 = Avx512::detect().map(|token| Self(Set::Avx512(token)));
+            avx2.into_iter().chain(avx512)
+        };
+        #[cfg(not(target_arch = "x86_64"))]
+        let others = std::iter::empty();
+        plain.chain(others).collect()
     }
 
     /// `plain`, `avx2` or `avx512`.

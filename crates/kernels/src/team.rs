@@ -11,6 +11,7 @@
 //! must not influence its result.
 
 use crate::isa::Isa;
+use crate::shared::SharedMut;
 use std::cell::UnsafeCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -196,6 +197,19 @@ impl Team {
         if phase.panicked.swap(false, Ordering::Relaxed) {
             panic!("a task of the team panicked");
         }
+    }
+
+    /// Runs `task(index, item)` for each item.
+    ///
+    /// Panics when a task panicked, after the others are done.
+    pub fn for_each<T: Send>(&mut self, items: &mut [T], task: impl Fn(usize, &mut T) + Sync) {
+        let count = items.len();
+        let items = SharedMut::new(items);
+        self.run(count, &|_, index| {
+            // SAFETY: one task an item.
+            let item = unsafe { items.part(index, 1) };
+            task(index, &mut item[0]);
+        });
     }
 }
 

@@ -59,3 +59,11 @@ fn raises_the_panic_of_a_task_after_the_others_and_works_on() {
     });
     assert_eq!(finished.load(Ordering::SeqCst), 99);
 }
+
+#[test]
+fn gives_each_task_its_item() {
+    let mut team = Team::new(3);
+    let mut items: Vec<usize> = vec![5; 40];
+    team.for_each(&mut items, |index, item| *item += index);
+    assert_eq!(items, (5..45).collect::<Vec<_>>());
+}

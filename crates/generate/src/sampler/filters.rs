@@ -126,7 +126,7 @@ pub fn draw(
     uniform: f64,
 ) -> Option<u32> {
     probabilities(isa, candidates, weights);
-    let sum: f64 = weights.iter().map(|w| f64::from(*w)).sum();
+    let sum = sum(weights);
     let mut left = uniform * sum;
     let hit = weights.iter().position(|w| {
         left -= f64::from(*w);
@@ -135,6 +135,19 @@ pub fn draw(
     // Rounding may leave nothing to hit: then the last one that can come.
     let hit = hit.or_else(|| weights.iter().rposition(|w| *w > 0.0))?;
     Some(candidates[hit].id)
+}
+
+/// The sum in f64, eight running sums side by side.
+fn sum(weights: &[f32]) -> f64 {
+    let (eights, rest) = weights.as_chunks::<8>();
+    let mut sums = [0.0; 8];
+    for eight in eights {
+        for (sum, w) in sums.iter_mut().zip(eight) {
+            *sum += f64::from(*w);
+        }
+    }
+    let rest: f64 = rest.iter().map(|w| f64::from(*w)).sum();
+    sums.iter().sum::<f64>() + rest
 }
 
 fn probabilities(isa: Isa, candidates: &[Candidate], weights: &mut Vec<f32>) {

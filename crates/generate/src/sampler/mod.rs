@@ -15,7 +15,7 @@ use rand_chacha::ChaCha8Rng;
 use thiserror::Error;
 
 /// Why nothing can be sampled.
-#[derive(Debug, Error, PartialEq)]
+#[derive(Clone, Debug, Error, PartialEq)]
 pub enum SamplerError {
     /// An option with a value that makes no sense.
     #[error("{option} is {value}: it has to be {rule}")]
@@ -166,9 +166,9 @@ impl Sampler {
             let from = history.len().saturating_sub(options.repetition_window);
             filters::repetition_penalty(candidates, &history[from..], options.repetition_penalty);
         }
-        let best = filters::most_likely(candidates).ok_or(SamplerError::NothingAllowed)?;
         if options.temperature == 0.0 {
-            return Ok(best.id);
+            let best = filters::most_likely(candidates);
+            return best.map(|best| best.id).ok_or(SamplerError::NothingAllowed);
         }
         filters::temperature(candidates, options.temperature);
         if options.top_k > 0 {
