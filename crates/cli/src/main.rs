@@ -25,12 +25,15 @@ struct Cli {
 const EXAMPLES: &str = "\
 Examples:
   tchaikovsky tokenize --midis-dir recordings --out-dir dataset --out-tokenizer tokenizer.json
-  tchaikovsky encode --tokenizer tokenizer.json piece.mid
+  tchaikovsky train --dataset dataset --size small --out run
+  tchaikovsky generate --model run --prompt-midi piece.mid --seconds 60
   tchaikovsky inspect piece.mid";
 
 #[derive(Subcommand)]
 enum Command {
     Tokenize(commands::tokenize::Args),
+    Train(commands::train::Args),
+    Generate(commands::generate::Args),
     Encode(commands::encode::Args),
     Decode(commands::decode::Args),
     Inspect(commands::inspect::Args),
@@ -40,6 +43,8 @@ fn main() -> ExitCode {
     let cli = Cli::parse_from(spelling::with_hyphens(std::env::args_os()));
     let result = match cli.command {
         Command::Tokenize(args) => commands::tokenize::run(args),
+        Command::Train(args) => commands::train::run(args),
+        Command::Generate(args) => commands::generate::run(args),
         Command::Encode(args) => commands::encode::run(args),
         Command::Decode(args) => commands::decode::run(args),
         Command::Inspect(args) => commands::inspect::run(args),

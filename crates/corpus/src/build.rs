@@ -10,7 +10,7 @@ use remi::{Bpe, Scratch, Split as WordSplit, Tokenizer, WordCounts};
 use score::Merge;
 
 use crate::dataset::{FORMAT, Header, Piece};
-use crate::encode_file::{EncodedPiece, Time, encode_file};
+use crate::encode_file::{EncodedPiece, encode_file};
 use crate::files::midi_files;
 use crate::report::{Failure, Report};
 use crate::split::{Manifest, Split, by_hash};
@@ -40,8 +40,6 @@ pub struct Options {
     pub tokenizer: TokenizerChoice,
     /// What to do with several tracks.
     pub merge: Merge,
-    /// What a grid step is.
-    pub time: Time,
     /// Share of the pieces for validation, where no manifest decides.
     pub valid_proportion: f64,
     /// Seed of that choice.
@@ -116,13 +114,7 @@ pub fn build(
         let encode = |file: &PathBuf| {
             check(stop)?;
             let path = options.midis.join(file);
-            let piece = encode_file(
-                &path,
-                tokenizer,
-                options.merge,
-                options.time,
-                options.strict,
-            );
+            let piece = encode_file(&path, tokenizer, options.merge, options.strict);
             observer.advance(1);
             Ok(piece)
         };
@@ -253,7 +245,6 @@ impl Builder<'_> {
         check(stop)?;
         let header = Header {
             format: FORMAT,
-            time: self.options.time,
             pieces: self.pieces.len(),
             tokens: self.report.base_tokens,
             shards: Vec::new(),

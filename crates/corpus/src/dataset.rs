@@ -12,7 +12,6 @@ use remi::{BaseTokens, Tokenizer};
 use serde::{Deserialize, Serialize};
 
 use crate::CorpusError;
-use crate::encode_file::Time;
 use crate::split::Split;
 
 /// The format's version.
@@ -28,7 +27,6 @@ pub(crate) const WORD_START: u16 = 1 << 15;
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct Header {
     pub format: u32,
-    pub time: Time,
     pub pieces: usize,
     pub tokens: u64,
     pub shards: Vec<Shard>,
@@ -192,11 +190,6 @@ impl Dataset {
     /// The dataset's folder.
     pub fn folder(&self) -> &Path {
         &self.folder
-    }
-
-    /// What a grid step is.
-    pub fn time(&self) -> Time {
-        self.header.time
     }
 
     /// All base tokens.

@@ -3,20 +3,8 @@
 use std::fs;
 use std::path::Path;
 
-use remi::{BaseTokens, Tokenizer};
+use remi::{BaseTokens, Time, Tokenizer};
 use score::{Merge, Note, Score, piano_track, read_midi, to_performance_time};
-use serde::{Deserialize, Serialize};
-
-/// What a grid step is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Time {
-    /// A fraction of a beat of the score, as in MidiTok.
-    #[default]
-    Score,
-    /// A span of real time, whatever the file's tempos.
-    Performance,
-}
 
 /// A piece as it is stored.
 pub(crate) struct EncodedPiece {
@@ -61,9 +49,9 @@ pub(crate) fn encode_file(
     path: &Path,
     tokenizer: &Tokenizer,
     merge: Merge,
-    time: Time,
     strict: bool,
 ) -> Result<EncodedPiece, String> {
+    let time = tokenizer.time();
     let size = fs::metadata(path).map_err(|error| error.to_string())?.len();
     if size > LARGEST_FILE {
         return Err(format!(

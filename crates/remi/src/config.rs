@@ -2,6 +2,7 @@
 //! `TokenizerConfig` as far as it concerns pianos.
 
 use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
 
 use crate::ConfigError;
 
@@ -27,6 +28,18 @@ pub enum Split {
     Beat,
     /// Nowhere.
     No,
+}
+
+/// What a step of the grid is in the scores that a tokenizer is given.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Time {
+    /// A fraction of a beat of the score, as in MidiTok.
+    #[default]
+    Score,
+    /// A span of real time, whatever the file's tempos: scores are carried over
+    /// by `score::to_performance_time` before they are encoded.
+    Performance,
 }
 
 /// A tokenizer's configuration. Field names and defaults are MidiTok 3.1.0's,

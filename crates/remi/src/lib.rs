@@ -38,7 +38,7 @@ mod vocabulary;
 mod words;
 
 pub use bpe::{Bpe, Scratch, WordCounts};
-pub use config::{BeatResolution, Config, Split};
+pub use config::{BeatResolution, Config, Split, Time};
 pub use decode::Decoded;
 pub use encode::BaseTokens;
 pub use error::{BpeError, ConfigError, EncodeError, TokenizerFileError};

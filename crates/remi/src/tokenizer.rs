@@ -3,7 +3,7 @@
 use score::Score;
 
 use crate::bpe::{Bpe, Scratch};
-use crate::config::Config;
+use crate::config::{Config, Time};
 use crate::decode::{Decoded, decode};
 use crate::encode::{BaseTokens, encode};
 use crate::error::{ConfigError, EncodeError};
@@ -20,6 +20,7 @@ pub struct Tokenizer {
     tables: Tables,
     ids: Ids,
     bpe: Option<Bpe>,
+    time: Time,
 }
 
 impl Tokenizer {
@@ -54,12 +55,25 @@ impl Tokenizer {
             tables,
             ids,
             bpe,
+            time: Time::default(),
         }
     }
 
     /// The same tokenizer with this BPE model, or without any.
     pub fn with_bpe(self, bpe: Option<Bpe>) -> Self {
         Self { bpe, ..self }
+    }
+
+    /// The same tokenizer, to be given scores in this time.
+    pub fn with_time(self, time: Time) -> Self {
+        Self { time, ..self }
+    }
+
+    /// What a step of the grid is in the scores that the tokenizer is given. It
+    /// is kept in the tokenizer's file, so that prompts are read as the pieces
+    /// were that a model learned from.
+    pub fn time(&self) -> Time {
+        self.time
     }
 
     /// The configuration.

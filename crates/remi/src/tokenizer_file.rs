@@ -8,6 +8,7 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
 use crate::bpe::{Bpe, base_character};
+use crate::config::Time;
 use crate::config_file::ConfigFile;
 use crate::error::{ConfigError, TokenizerFileError};
 use crate::tokenizer::Tokenizer;
@@ -31,6 +32,8 @@ struct ReadFile {
     _model: Option<String>,
     #[serde(default)]
     _vocab_base_byte_to_token: Option<IndexMap<String, String>>,
+    #[serde(default)]
+    tchaikovsky_time: Time,
 }
 
 #[derive(Serialize)]
@@ -46,6 +49,13 @@ struct WriteFile<'a> {
     _model: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     _vocab_base_byte_to_token: Option<IndexMap<String, &'a str>>,
+    /// Ours; MidiTok keeps it as an attribute that it does not use.
+    #[serde(skip_serializing_if = "is_default")]
+    tchaikovsky_time: Time,
+}
+
+fn is_default(time: &Time) -> bool {
+    *time == Time::default()
 }
 
 /// What is wrong with a file's contents.
@@ -124,6 +134,7 @@ impl Tokenizer {
             _vocab_base: trained.then(|| ids.collect()),
             _model: self.bpe().map(Bpe::json),
             _vocab_base_byte_to_token: trained.then(|| characters.collect()),
+            tchaikovsky_time: self.time(),
         };
         let mut bytes = Vec::new();
         let indent = serde_json::ser::PrettyFormatter::with_indent(b"    ");
@@ -160,7 +171,8 @@ impl ReadFile {
             )?),
             None => None,
         };
-        Ok(Tokenizer::with_vocabulary(config, vocabulary, bpe))
+        let tokenizer = Tokenizer::with_vocabulary(config, vocabulary, bpe);
+        Ok(tokenizer.with_time(self.tchaikovsky_time))
     }
 }
 

@@ -4,9 +4,9 @@ use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use corpus::{Time, open_tokenizer, piano_score};
-use remi::{BaseTokens, Scratch, Tokenizer};
-use score::{Merge, Score, read_midi};
+use corpus::{open_tokenizer, piano_score};
+use remi::{BaseTokens, Scratch, Time, Tokenizer};
+use score::{Merge, Score, read_midi, to_performance_time};
 use serde::Serialize;
 
 /// Print the ids of MIDI files, a JSON line a file: {"file": ..., "ids": [[...]]}.
@@ -70,6 +70,9 @@ pub fn run(args: Args) -> anyhow::Result<()> {
 
 fn encode(tokenizer: &Tokenizer, file: &Path, merge: bool) -> anyhow::Result<Vec<BaseTokens>> {
     let mut score = read(file)?;
+    if tokenizer.time() == Time::Performance {
+        score = to_performance_time(&score);
+    }
     if merge {
         let empty = || Score {
             tracks: Vec::new(),

@@ -2,5 +2,7 @@
 
 pub mod decode;
 pub mod encode;
+pub mod generate;
 pub mod inspect;
 pub mod tokenize;
+pub mod train;

@@ -4,8 +4,8 @@
 use std::path::PathBuf;
 
 use clap::ValueEnum;
-use corpus::{Manifest, Options, Report, Time, TokenizerChoice, build, open_tokenizer};
-use remi::{BeatResolution, Config, Tokenizer};
+use corpus::{Manifest, Options, Report, TokenizerChoice, build, open_tokenizer};
+use remi::{BeatResolution, Config, Time, Tokenizer};
 use score::Merge;
 
 use crate::progress::Bars;
@@ -56,7 +56,7 @@ pub struct Args {
     /// Use this tokenizer as it is and train none.
     #[arg(long, value_name = "FILE", conflicts_with_all = [
         "vocab_size", "num_velocities", "use_chords", "use_tempos", "use_sustain_pedal",
-        "preset", "beat_res",
+        "preset", "beat_res", "time",
     ])]
     tokenizer: Option<PathBuf>,
     /// What to do with files of several tracks (drums are always left out).
@@ -174,7 +174,7 @@ fn meaning(args: Args) -> anyhow::Result<Options> {
         None => {
             let tokenizer =
                 Tokenizer::new(config(&args)).map_err(|error| wrong_use(error.to_string()))?;
-            TokenizerChoice::Train(Box::new(tokenizer), args.vocab_size)
+            TokenizerChoice::Train(Box::new(tokenizer.with_time(time)), args.vocab_size)
         }
     };
     Ok(Options {
@@ -186,7 +186,6 @@ fn meaning(args: Args) -> anyhow::Result<Options> {
             Tracks::Merge => Merge::All,
             Tracks::First => Merge::First,
         },
-        time,
         valid_proportion: args.valid_proportion,
         seed: args.seed,
         strict: args.strict,
