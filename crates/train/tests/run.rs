@@ -274,6 +274,20 @@ fn the_newest_and_the_best_checkpoints_are_kept() {
 }
 
 #[test]
+fn pruning_spares_an_old_best_checkpoint() {
+    let place = tempfile::tempdir().unwrap();
+    for step in [1, 2, 3, 10] {
+        fs::create_dir(place.path().join(format!("step-{step:08}"))).unwrap();
+    }
+    checkpoint::prune(place.path(), 2, Some(1)).unwrap();
+    let steps: Vec<_> = checkpoint::list(place.path())
+        .into_iter()
+        .map(|(step, _)| step)
+        .collect();
+    assert_eq!(steps, [1, 3, 10]);
+}
+
+#[test]
 fn no_steps_write_the_initial_model_and_stop() {
     let place = tempfile::tempdir().unwrap();
     let out = place.path().join("run");
