@@ -2,6 +2,7 @@
 
 use burn::tensor::activation::log_softmax;
 use burn::tensor::{Int, Tensor, TensorData};
+use rayon::prelude::*;
 
 use crate::access::{ComputeError, values};
 use crate::batch::Batch;
@@ -81,11 +82,12 @@ impl Transformer {
         let logits = values(self.forward(batch, None))?;
         let width = self.config().vocab_size;
         let mut scores = vec![Score::default(); batch.rows()];
-        let rows = logits.chunks_exact(width).zip(batch.labels()).enumerate();
-        for (index, (logits, label)) in rows {
-            if let Some(score) = scores.get_mut(index / batch.length()) {
-                score.add(&score_label(logits, label));
-            }
+        let labels = logits.par_chunks_exact(width).zip(batch.labels());
+        let labels: Vec<_> = labels
+            .map(|(logits, label)| score_label(logits, label))
+            .collect();
+        for (row, labels) in scores.iter_mut().zip(labels.chunks(batch.length())) {
+            labels.iter().for_each(|label| row.add(label));
         }
         Ok(scores)
     }
