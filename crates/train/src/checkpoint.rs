@@ -1,7 +1,8 @@
 //! Checkpoints: model folders that also hold the state of the run.
 //!
 //! A run's folder holds `metrics.jsonl` and a folder `step-00000100` for each
-//! checkpoint: a model folder with `training/state.json` and
+//! checkpoint (`step-00000100.3` when three micro batches of the next step were
+//! accumulated): a model folder with `training/state.json` and
 //! `training/optimiser.safetensors` in it.
 
 use std::fs;
@@ -156,7 +157,15 @@ impl Checkpoint {
     /// # Errors
     /// [`TrainError::Folder`].
     pub fn write(&self, out: &Path) -> Result<PathBuf, TrainError> {
-        let path = out.join(format!("{PREFIX}{:08}", self.state.step));
+        let TrainState {
+            step,
+            accumulations,
+            ..
+        } = self.state;
+        let path = match accumulations {
+            0 => out.join(format!("{PREFIX}{step:08}")),
+            _ => out.join(format!("{PREFIX}{step:08}.{accumulations}")),
+        };
         self.folder.write_with(&path, |inside| {
             let state = serde_json::to_vec_pretty(&self.state)?;
             let optimiser = self.optimiser.to_bytes(&[]).map_err(io::Error::other)?;
@@ -182,19 +191,22 @@ pub fn read_options(path: &Path) -> Result<TrainOptions, TrainError> {
 /// The checkpoints in a run's folder, oldest first: (steps, path).
 pub fn list(out: &Path) -> Vec<(u64, PathBuf)> {
     let entries = fs::read_dir(out).into_iter().flatten().flatten();
-    let steps = |path: &Path| {
-        path.file_name()?
-            .to_str()?
-            .strip_prefix(PREFIX)?
-            .parse()
-            .ok()
-    };
     let paths = entries.map(|entry| entry.path());
     let mut found: Vec<_> = paths
-        .filter_map(|path| Some((steps(&path)?, path)))
+        .filter_map(|path| Some((progress(&path)?, path)))
         .collect();
     found.sort();
-    found
+    let step = |((step, _), path)| (step, path);
+    found.into_iter().map(step).collect()
+}
+
+/// Steps and accumulations in the name of a checkpoint.
+fn progress(path: &Path) -> Option<(u64, u32)> {
+    let name = path.file_name()?.to_str()?.strip_prefix(PREFIX)?;
+    match name.split_once('.') {
+        Some((steps, accumulations)) => Some((steps.parse().ok()?, accumulations.parse().ok()?)),
+        None => Some((name.parse().ok()?, 0)),
+    }
 }
 
 /// The model folder that `path` means: itself, or in a run's folder the best

@@ -57,6 +57,9 @@ pub enum TrainError {
     /// There is no checkpoint to go on from.
     #[error("there is no checkpoint in {0}: name a folder that `train --out` wrote")]
     NoCheckpoint(PathBuf),
+    /// A new run would mix its checkpoints with those of an old one.
+    #[error("{0} already holds a run: go on with it by --resume, or name another --out")]
+    OutTaken(PathBuf),
     /// The state of a checkpoint cannot be read.
     #[error("{path} is damaged ({reason}): resume from an older checkpoint")]
     DamagedState {

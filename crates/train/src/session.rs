@@ -10,7 +10,7 @@ use model::{ModelConfig, ModelFolder, Score, Weights};
 
 use crate::batches::{Batches, Position};
 use crate::card::{About, card};
-use crate::checkpoint::{Best, Checkpoint, TrainState, prune};
+use crate::checkpoint::{Best, Checkpoint, TrainState, list, prune};
 use crate::error::TrainError;
 use crate::evaluate::evaluate;
 use crate::memory;
@@ -58,6 +58,9 @@ impl<'a> Session<'a> {
             stop,
         } = run;
         options.validate()?;
+        if !matches!(start, Start::Resume(_)) && !list(out).is_empty() {
+            return Err(TrainError::OutTaken(out.to_owned()));
+        }
         let (config, tokenizer, weights, resumed) = match start {
             Start::Fresh(config, tokenizer) => {
                 config.validate()?;

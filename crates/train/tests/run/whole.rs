@@ -151,15 +151,20 @@ fn the_newest_and_the_best_checkpoints_are_kept() {
 #[test]
 fn pruning_spares_an_old_best_checkpoint() {
     let place = tempfile::tempdir().unwrap();
-    for step in [1, 2, 3, 10] {
-        fs::create_dir(place.path().join(format!("step-{step:08}"))).unwrap();
+    for name in [
+        "step-00000001",
+        "step-00000002",
+        "step-00000010",
+        "step-00000010.3",
+    ] {
+        fs::create_dir(place.path().join(name)).unwrap();
     }
     checkpoint::prune(place.path(), 2, Some(1)).unwrap();
     let steps: Vec<_> = checkpoint::list(place.path())
         .into_iter()
         .map(|(step, _)| step)
         .collect();
-    assert_eq!(steps, [1, 3, 10]);
+    assert_eq!(steps, [1, 10, 10]);
 }
 
 #[test]
@@ -238,6 +243,9 @@ fn runs_that_cannot_be_have_their_error_and_leave_nothing() {
         use_lr_scheduler: false,
         ..options()
     };
+    let error = train_with(&out, fresh(), options(), &pieces(7), &never, 99).err();
+    assert!(matches!(error, Some(TrainError::OutTaken(_))), "{error:?}");
+    let out = place.path().join("wild");
     let error = train_with(&out, fresh(), wild, &pieces(7), &never, 99).err();
     assert!(
         matches!(error, Some(TrainError::NotFinite { .. })),
