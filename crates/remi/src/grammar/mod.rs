@@ -1,0 +1,173 @@
+//! What may follow what: the sequences that encoding can produce.
+//!
+//! A sequence is well formed if its token types follow one another as the
+//! encoder writes them (close to MidiTok's `tokens_types_graph`, but stricter:
+//! notes are whole, events of one tick come in the encoder's order), positions
+//! rise within a bar and lie inside it, a pedal goes down when it is up and is
+//! lifted when it is down, and, where the configuration removes duplicated
+//! notes, no pitch begins twice at one tick.
+//!
+//! An id of BPE is allowed if its base tokens are, in order. What depends on the
+//! token type before is worked out once for every id; the rest is a comparison.
+
+mod rules;
+mod summary;
+
+use std::sync::Arc;
+
+use crate::tokenizer::Tokenizer;
+use rules::{Follows, Kind};
+use summary::Summary;
+
+/// The rules of one tokenizer, for all ids of its vocabulary.
+#[derive(Clone, Debug)]
+pub struct Grammar {
+    rules: Arc<Rules>,
+}
+
+#[derive(Debug)]
+struct Rules {
+    follows: Follows,
+    summaries: Vec<Summary>,
+    /// For each kind of token before: which ids may follow as far as types go.
+    by_kind: Vec<Vec<bool>>,
+    end: Option<u32>,
+    positions_per_beat: u32,
+    no_duplicates: bool,
+}
+
+/// A place in a sequence: what came before, as far as it matters.
+#[derive(Clone, Debug)]
+pub struct GrammarState {
+    rules: Arc<Rules>,
+    kind: Kind,
+    /// The position that the next must exceed; -1 at the start of a bar.
+    position: i32,
+    /// Positions in a bar.
+    bar_positions: i32,
+    pedal_down: bool,
+    /// Pitches that began at the present tick, a bit each.
+    pitches: u128,
+}
+
+impl Grammar {
+    /// The grammar of a tokenizer.
+    pub fn new(tokenizer: &Tokenizer) -> Self {
+        let config = tokenizer.config();
+        let follows = Follows::new(config);
+        let positions_per_beat = u32::from(config.max_positions_per_beat());
+        let summaries: Vec<Summary> = (0..tokenizer.len() as u32)
+            .map(|id| {
+                let (base, _) = tokenizer.expand(&[id]);
+                let tokens: Vec<_> = base
+                    .iter()
+                    .filter_map(|id| tokenizer.vocabulary().token(*id))
+                    .collect();
+                Summary::new(&tokens, &follows, positions_per_beat)
+            })
+            .collect();
+        let allowed_after = |before: Kind| {
+            let may = |summary: &Summary| {
+                summary.is_sound
+                    && summary
+                        .first
+                        .is_some_and(|first| follows.may(before, first))
+            };
+            summaries.iter().map(may).collect()
+        };
+        let by_kind = Kind::ALL.iter().map(|kind| allowed_after(*kind)).collect();
+        let rules = Rules {
+            follows,
+            summaries,
+            by_kind,
+            end: tokenizer.special("EOS_None"),
+            positions_per_beat,
+            no_duplicates: config.remove_duplicated_notes,
+        };
+        Self {
+            rules: Arc::new(rules),
+        }
+    }
+
+    /// The state at the start of a piece.
+    pub fn start(&self) -> GrammarState {
+        GrammarState {
+            rules: Arc::clone(&self.rules),
+            kind: Kind::Start,
+            position: -1,
+            bar_positions: 4 * self.rules.positions_per_beat as i32,
+            pedal_down: false,
+            pitches: 0,
+        }
+    }
+}
+
+impl GrammarState {
+    /// Whether an id may come next. Of the special tokens only the end of a
+    /// sequence ever may, after a whole note, pedal or bar.
+    pub fn allows(&self, id: u32) -> bool {
+        let rules = &self.rules;
+        if Some(id) == rules.end {
+            return rules.follows.may_end(self.kind);
+        }
+        let index = id as usize;
+        let by_type = rules.by_kind[self.kind as usize]
+            .get(index)
+            .copied()
+            .unwrap_or(false);
+        by_type && self.fits(&rules.summaries[index])
+    }
+
+    /// Sets the entries of `mask` to false whose ids may not come next; the mask
+    /// has one entry an id. Others are left as they are.
+    pub fn restrict(&self, mask: &mut [bool]) {
+        let rules = &self.rules;
+        let by_type = &rules.by_kind[self.kind as usize];
+        for (index, place) in mask.iter_mut().enumerate() {
+            if !*place {
+                continue;
+            }
+            *place = if Some(index as u32) == rules.end {
+                rules.follows.may_end(self.kind)
+            } else {
+                by_type.get(index).copied().unwrap_or(false) && self.fits(&rules.summaries[index])
+            };
+        }
+    }
+
+    fn fits(&self, summary: &Summary) -> bool {
+        let in_bar = summary
+            .first_position
+            .is_none_or(|first| first > self.position)
+            && summary
+                .last_in_first_bar
+                .is_none_or(|last| last < self.bar_positions);
+        let pedal = summary
+            .needs_pedal
+            .is_none_or(|down| down == self.pedal_down);
+        let repeats = self.rules.no_duplicates && self.pitches & summary.pitches_before_time != 0;
+        in_bar && pedal && !repeats
+    }
+
+    /// Takes an id into account, whether it was allowed or not.
+    pub fn accept(&mut self, id: u32) {
+        let rules = Arc::clone(&self.rules);
+        let Some(summary) = rules.summaries.get(id as usize) else {
+            return;
+        };
+        let Some(last) = summary.last else {
+            return;
+        };
+        self.kind = last;
+        if let Some(position) = summary.position_after {
+            self.position = position;
+        }
+        if let Some(positions) = summary.bar_positions_after {
+            self.bar_positions = positions;
+        }
+        if let Some(down) = summary.pedal_after {
+            self.pedal_down = down;
+        }
+        self.pitches = summary.pitches_after | if summary.moves_time { 0 } else { self.pitches };
+    }
+}

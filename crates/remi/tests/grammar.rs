@@ -1,0 +1,136 @@
+//! The grammar accepts what the encoder writes, and what it allows decodes
+//! without a senseless token.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use proptest::prelude::*;
+use remi::{Grammar, Tokenizer};
+use score::read_midi;
+
+const CONFIGURATIONS: [&str; 11] = [
+    "default",
+    "default-bpe",
+    "seed",
+    "seed-bpe",
+    "fine-grained",
+    "fine-grained-bpe",
+    "bar-ends",
+    "chords-tempos-pedals",
+    "everything",
+    "no-velocity-no-duration",
+    "rests",
+];
+
+fn fixtures() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/miditok-3.1.0")
+}
+
+fn tokenizer(configuration: &str) -> Tokenizer {
+    Tokenizer::load(fixtures().join(configuration).join("tokenizer.json")).unwrap()
+}
+
+#[test]
+fn whatever_is_encoded_is_well_formed() {
+    for configuration in CONFIGURATIONS {
+        let tokenizer = tokenizer(configuration);
+        let grammar = Grammar::new(&tokenizer);
+        for file in fs::read_dir(fixtures().join("midi")).unwrap() {
+            let path = file.unwrap().path();
+            let score = read_midi(&fs::read(&path).unwrap()).unwrap().score;
+            for ids in tokenizer.encode(&score).unwrap() {
+                let mut state = grammar.start();
+                for (index, id) in ids.iter().enumerate() {
+                    let names = tokenizer
+                        .names(&tokenizer.expand(&ids[index.saturating_sub(2)..=index]).0)
+                        .join(" ");
+                    assert!(
+                        state.allows(*id),
+                        "{configuration} {}: {names}",
+                        path.display()
+                    );
+                    state.accept(*id);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn malformed_sequences_are_refused() {
+    let tokenizer = tokenizer("chords-tempos-pedals");
+    let grammar = Grammar::new(&tokenizer);
+    let refused = |names: &[&str]| {
+        let mut state = grammar.start();
+        let mut id = |name: &str| {
+            let id = u32::from(tokenizer.vocabulary().id(name).unwrap());
+            let allowed = state.allows(id);
+            state.accept(id);
+            allowed
+        };
+        let (last, before) = names.split_last().unwrap();
+        let before: Vec<bool> = before.iter().map(|name| id(name)).collect();
+        assert!(
+            before.iter().all(|allowed| *allowed),
+            "{names:?}: {before:?}"
+        );
+        !id(last)
+    };
+    let start = ["Bar_None", "TimeSig_4/4", "Position_8"];
+    let after = |more: &[&'static str]| [&start[..], more].concat();
+    assert!(refused(&["Position_8"]), "no bar");
+    assert!(refused(&["Bar_None", "Position_8"]), "no time signature");
+    assert!(
+        refused(&["Bar_None", "TimeSig_4/4", "Position_40"]),
+        "beyond the bar"
+    );
+    assert!(
+        refused(&after(&["Pitch_60", "Duration_1.0.8"])),
+        "no velocity"
+    );
+    assert!(
+        refused(&after(&[
+            "Pitch_60",
+            "Velocity_63",
+            "Duration_1.0.8",
+            "Position_8"
+        ])),
+        "no later"
+    );
+    assert!(refused(&after(&["PedalOff_0"])), "the pedal is up");
+    assert!(
+        refused(&after(&["Pedal_0", "Pedal_0"])),
+        "the pedal is down"
+    );
+    assert!(refused(&after(&["Pitch_60", "EOS_None"])), "an open note");
+    assert!(!refused(&after(&[
+        "Pitch_60",
+        "Velocity_63",
+        "Duration_1.0.8",
+        "EOS_None"
+    ])));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+    #[test]
+    fn whatever_is_allowed_makes_sense(configuration in 0..CONFIGURATIONS.len(), choices in prop::collection::vec(any::<u32>(), 1..120)) {
+        let tokenizer = tokenizer(CONFIGURATIONS[configuration]);
+        let mut state = Grammar::new(&tokenizer).start();
+        let end = tokenizer.special("EOS_None");
+        let mut ids = Vec::new();
+        for choice in choices {
+            let mut mask = vec![true; tokenizer.len()];
+            state.restrict(&mut mask);
+            let allowed: Vec<u32> = (0..tokenizer.len() as u32).filter(|id| mask[*id as usize]).collect();
+            prop_assert!(allowed.iter().all(|id| state.allows(*id)));
+            let going_on: Vec<u32> = allowed.into_iter().filter(|id| Some(*id) != end).collect();
+            prop_assert!(!going_on.is_empty(), "a dead end");
+            let id = going_on[choice as usize % going_on.len()];
+            state.accept(id);
+            ids.push(id);
+        }
+        // The last note may be cut off by the end of the choices.
+        prop_assert!(tokenizer.decode(&[ids]).senseless <= 2);
+    }
+}
