@@ -3,10 +3,8 @@
 
 mod common;
 
-use common::{engine, random_model, uncached, with_format};
-use generate::{
-    EngineOptions, Sample, SamplerOptions, Session, SessionOptions, WeightFormat, Window,
-};
+use common::{argmax, engine, random_model, uncached, with_format};
+use generate::{Sample, SamplerOptions, Session, SessionOptions, WeightFormat, Window};
 
 #[test]
 fn keeps_bos_and_cuts_at_boundaries() {
@@ -88,35 +86,42 @@ fn cached_equals_uncached_across_the_edge() {
 }
 
 /// The JAX original's fault: once its buffer is full, it looks at the same
-/// position of the same ids for ever, so that greedy decoding repeats one id.
+/// position of the same ids for ever. Here every id is drawn from the window that
+/// holds all latest ones, and no two steps have the same logits.
 #[test]
 fn never_freezes() {
-    let mut engine = engine(&random_model(32), EngineOptions::default());
+    let options = || with_format(WeightFormat::F32);
+    let model = random_model(32);
+    let (mut drawing, mut fresh) = (engine(&model, options()), engine(&model, options()));
+    let prompt = vec![1, 20, 30];
     let sample = Sample {
-        prompt: vec![1, 20, 30],
+        prompt: prompt.clone(),
         seed: 0,
         grammar: None,
     };
     let options = SessionOptions {
         sampler: SamplerOptions {
             temperature: 0.0,
-            repetition_penalty: 1.5,
             ..Default::default()
         },
         max_tokens: Some(300),
         end: None,
+        never: Vec::new(),
         ..SessionOptions::default()
     };
-    let session = Session::new(&mut engine, vec![sample], options).unwrap();
-    let ids: Vec<u32> = session.map(|token| token.unwrap().id).collect();
-    let longest = ids.chunk_by(|a, b| a == b).map(<[u32]>::len).max();
-    assert!(longest < Some(8), "{ids:?}");
-    // The logits do change with each id.
-    let late: Vec<u32> = ids[200..].to_vec();
-    let mut distinct = late.clone();
-    distinct.sort_unstable();
-    distinct.dedup();
-    assert!(distinct.len() > 5, "{late:?}");
+    let session = Session::new(&mut drawing, vec![sample], options).unwrap();
+    let mut window = Window::new(&prompt, 32, 1, &|_| false);
+    let mut before = Vec::new();
+    for token in session {
+        let id = token.unwrap().id;
+        let logits = uncached(&mut fresh, window.ids()).pop().unwrap();
+        assert_eq!(id, argmax(&logits));
+        assert_ne!(logits, before, "frozen");
+        before = logits;
+        window.push(id, &|_| false);
+        assert_eq!(window.ids().last(), Some(&id));
+    }
+    assert!(window.dropped() > 200);
 }
 
 #[test]
