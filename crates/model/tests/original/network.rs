@@ -102,3 +102,23 @@ fn dropout_is_a_function_of_its_seed_and_keeps_the_mean() {
     assert_ne!(loss(Dropout::new(0.5, 1)), loss(Dropout::new(0.5, 2)));
     assert_eq!(loss(Dropout::new(0.0, 1)), loss(None));
 }
+
+#[test]
+fn weights_stored_as_bf16_are_widened() {
+    let (wide, narrow) = (
+        arrays("weights_f32.safetensors"),
+        arrays("weights_bf16.safetensors"),
+    );
+    narrow.check(&config()).unwrap();
+    for (name, array) in wide.iter() {
+        let (found, _) = narrow.tensor(name).unwrap();
+        let rounded = |x: f32| half::bf16::from_f32(x).to_f32();
+        assert!(
+            found
+                .iter()
+                .zip(&array.values)
+                .all(|(a, b)| *a == rounded(*b)),
+            "{name}"
+        );
+    }
+}
