@@ -2,8 +2,11 @@
 
 use std::collections::HashMap;
 
+use indexmap::IndexMap;
 use serde::Deserialize;
+use serde_json::json;
 
+use super::train::Pair;
 use super::{Bpe, Merge, Merges};
 
 /// MidiTok writes base token `i` as character `33 + i`.
@@ -33,7 +36,7 @@ struct Model {
     #[serde(default)]
     vocab: HashMap<String, u32>,
     #[serde(default)]
-    merges: Vec<Pair>,
+    merges: Vec<MergeText>,
     #[serde(default)]
     continuing_subword_prefix: Option<String>,
     #[serde(default)]
@@ -43,7 +46,7 @@ struct Model {
 /// Newer versions of the library write pairs, older ones joined them by a space.
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum Pair {
+enum MergeText {
     Parted(String, String),
     Joined(String),
 }
@@ -129,8 +132,8 @@ fn read_merges(model: &Model) -> Result<Merges, String> {
     let mut merges = Merges::default();
     for (rank, pair) in model.merges.iter().enumerate() {
         let (left, right) = match pair {
-            Pair::Parted(left, right) => (left.as_str(), right.as_str()),
-            Pair::Joined(both) => both
+            MergeText::Parted(left, right) => (left.as_str(), right.as_str()),
+            MergeText::Joined(both) => both
                 .split_once(' ')
                 .ok_or_else(|| format!("{both:?} is no merge"))?,
         };
@@ -161,4 +164,66 @@ fn read_expansions(model: &Model, base_of: &HashMap<&str, u16>) -> Result<Vec<Ve
     }
     let whole: Option<Vec<_>> = expansions.into_iter().collect();
     whole.ok_or_else(|| "its ids have gaps".to_owned())
+}
+
+/// The JSON of a learned model. `texts` are the base ids (and the mark) of each
+/// id, the first `special` of which are special tokens.
+pub(super) fn write_json(
+    texts: &[Box<[u32]>],
+    merges: &[Pair],
+    special: usize,
+    mark: Option<u32>,
+) -> String {
+    let character = |id: &u32| match Some(*id) == mark {
+        true => WORD_MARK,
+        false => base_character(*id as u16),
+    };
+    let text = |id: u32| -> String { texts[id as usize].iter().map(character).collect() };
+    let vocabulary: IndexMap<String, u32> =
+        (0..texts.len() as u32).map(|id| (text(id), id)).collect();
+    // Where a pair was merged twice, the library keeps its later rank.
+    let mut last: IndexMap<Pair, usize> = IndexMap::new();
+    for (rank, pair) in merges.iter().enumerate() {
+        last.insert(*pair, rank);
+    }
+    last.sort_by_cached_key(|_, rank| *rank);
+    let merges: Vec<(String, String)> = last
+        .keys()
+        .map(|(left, right)| (text(*left), text(*right)))
+        .collect();
+    let added: Vec<_> = (0..special as u32)
+        .map(|id| {
+            json!({
+                "id": id, "content": text(id), "single_word": false, "lstrip": false,
+                "rstrip": false, "normalized": false, "special": true,
+            })
+        })
+        .collect();
+    let metaspace = mark.map(|_| {
+        json!({ "type": "Metaspace", "replacement": WORD_MARK, "prepend_scheme": "always", "split": true })
+    });
+    let affix = mark.map(|_| "");
+    json!({
+        "version": "1.0",
+        "truncation": null,
+        "padding": null,
+        "added_tokens": added,
+        "normalizer": null,
+        "pre_tokenizer": metaspace,
+        "post_processor": null,
+        "decoder": metaspace,
+        "model": {
+            "type": "BPE",
+            "dropout": null,
+            "unk_token": null,
+            "continuing_subword_prefix": affix,
+            "end_of_word_suffix": affix,
+            "fuse_unk": false,
+            "byte_fallback": false,
+            "ignore_merges": false,
+            "vocab": vocabulary,
+            "merges": merges,
+        },
+    })
+    .to_string()
 }

@@ -2,8 +2,8 @@
 //!
 //! MidiTok gives each base token a character, writes a bar as a word of
 //! characters behind the word mark `▁`, and leaves the rest to Hugging Face
-//! `tokenizers`. The model is read and written as that library's JSON and
-//! trained by that library; it is applied here on ids, without strings.
+//! `tokenizers`. The model is read and written as that library's JSON; it is
+//! learned and applied here on ids, without strings, with the library's results.
 
 mod file;
 mod merge;
