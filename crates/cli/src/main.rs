@@ -52,8 +52,21 @@ fn main() -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("tchaikovsky: {error:#}");
+            eprintln!("tchaikovsky: {}", message(&error));
             usage::exit_code(&error)
         }
     }
+}
+
+/// The error and its causes, without those that the text before tells already.
+fn message(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if text.is_empty() {
+            text = cause;
+        } else if !text.contains(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    text
 }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use rayon::prelude::*;
-use remi::{Bpe, Scratch, Split as WordSplit, Tokenizer, WordCounts};
+use remi::{Bpe, BpeError, Scratch, Split as WordSplit, Tokenizer, WordCounts};
 use score::Merge;
 
 use crate::dataset::{FORMAT, Header, Piece};
@@ -97,6 +97,12 @@ pub fn build(
         TokenizerChoice::Given(tokenizer) => (tokenizer.as_ref(), None),
         TokenizerChoice::Train(tokenizer, size) => (tokenizer.as_ref(), Some(*size)),
     };
+    if let Some(wanted) = vocabulary_size {
+        let base = tokenizer.vocabulary().len() + usize::from(is_marked(tokenizer));
+        if wanted <= base {
+            return Err(BpeError::VocabularyTooSmall { wanted, base }.into());
+        }
+    }
     let files = midi_files(&options.midis)?;
     let mut builder = Builder {
         options,
@@ -264,11 +270,15 @@ impl Builder<'_> {
     }
 }
 
+/// Whether BPE's words begin with a mark, as MidiTok has it where it cuts words.
+fn is_marked(tokenizer: &Tokenizer) -> bool {
+    tokenizer.config().encode_ids_split != WordSplit::No
+}
+
 fn train(tokenizer: &Tokenizer, words: WordCounts, size: usize) -> Result<Tokenizer, CorpusError> {
     let base = tokenizer.vocabulary().len();
     let special = tokenizer.config().special_tokens.len();
-    let marked = tokenizer.config().encode_ids_split != WordSplit::No;
-    let bpe = Bpe::train(words, base, special, marked, size)?;
+    let bpe = Bpe::train(words, base, special, is_marked(tokenizer), size)?;
     Ok(tokenizer.clone().with_bpe(Some(bpe)))
 }
 

@@ -144,7 +144,11 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     bars.finish();
     let built = built?;
     if trains {
-        write::atomically(&out_tokenizer, built.tokenizer.to_json()?.as_bytes())?;
+        let json = built.tokenizer.to_json()?;
+        if let Err(error) = write::atomically(&out_tokenizer, json.as_bytes()) {
+            std::fs::remove_dir_all(&options.out)?;
+            return Err(error);
+        }
     }
     if json {
         println!("{}", serde_json::to_string_pretty(&built.report)?);
