@@ -155,7 +155,7 @@ impl ReadFile {
         let drum_pitches = self.miditok_version.starts_with("2.").then_some(false);
         let config = self.config.into_config(drum_pitches)?;
         let vocabulary = match self._vocab_base {
-            Some(ids) => Vocabulary::from_names(names_by_id(ids)?)
+            Some(ids) => Vocabulary::from_names(names_by_id(ids)?, &config.special_tokens)
                 .map_err(|name| format!("its base token {name} is unknown or there twice"))?,
             None => Vocabulary::new(&config),
         };

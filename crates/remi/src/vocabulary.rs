@@ -58,18 +58,23 @@ const PITCH_CLASSES: [&str; 12] = [
 impl Vocabulary {
     /// The vocabulary that MidiTok 3.1.0 makes of a configuration.
     pub fn new(config: &Config) -> Self {
-        Self::from_names(base_names(config)).unwrap_or_else(|_| Self::empty())
+        let names = base_names(config);
+        Self::from_names(names, &config.special_tokens).unwrap_or_else(|_| Self::empty())
     }
 
-    /// A vocabulary of these names, in the order of their ids.
+    /// A vocabulary of these names, in the order of their ids; the names of
+    /// special tokens can be any.
     ///
     /// # Errors
     /// The first name that is no token of ours, or is there twice, or is one
     /// too many.
-    pub fn from_names(names: Vec<String>) -> Result<Self, String> {
+    pub fn from_names(names: Vec<String>, special: &[String]) -> Result<Self, String> {
         let mut vocabulary = Self::empty();
         for name in names {
-            let token = parse(&name).ok_or_else(|| name.clone())?;
+            let token = match special.contains(&name) {
+                true => Token::Special,
+                false => parse(&name).ok_or_else(|| name.clone())?,
+            };
             let id = vocabulary.names.len();
             if id >= MAX_BASE_TOKENS || vocabulary.ids.insert(name.clone(), id as u16).is_some() {
                 return Err(name);
@@ -324,7 +329,10 @@ mod tests {
     #[test]
     fn a_name_twice_or_of_another_kind_is_refused() {
         let names = |list: &[&str]| list.iter().map(|name| (*name).to_owned()).collect();
-        assert!(Vocabulary::from_names(names(&["PAD_None", "Pitch_60", "Pitch_60"])).is_err());
-        assert!(Vocabulary::from_names(names(&["Program_3"])).is_err());
+        let twice = names(&["PAD_None", "Pitch_60", "Pitch_60"]);
+        assert!(Vocabulary::from_names(twice, &[]).is_err());
+        assert!(Vocabulary::from_names(names(&["Program_3"]), &[]).is_err());
+        let special = names(&["Program_3"]);
+        assert!(Vocabulary::from_names(special.clone(), &special).is_ok());
     }
 }

@@ -131,12 +131,18 @@ fn read_track(
     let mut builder = TrackBuilder::new();
     let mut tick = 0_u32;
     loop {
-        let unread_bytes = events.unread().len();
         let status = events.running_status();
+        let unread = events.unread();
         let Some(Ok(event)) = events.next() else {
-            damage.losses.push(match unread_bytes {
+            if let Some((delta, rest)) = system_message(unread) {
+                tick = tick.saturating_add(delta);
+                events = EventIter::new(rest);
+                *events.running_status_mut() = status;
+                continue;
+            }
+            damage.losses.push(match unread.len() {
                 0 => Loss::TrackUnfinished { track: index },
-                _ => Loss::TrackBroken {
+                unread_bytes => Loss::TrackBroken {
                     track: index,
                     unread_bytes,
                 },
@@ -160,6 +166,26 @@ fn read_track(
             TrackEventKind::SysEx(_) | TrackEventKind::Escape(_) => {}
         }
     }
+}
+
+/// A clock tick or another system message, which recordings of a live stream
+/// hold although files must not: its delta time, and the bytes behind it.
+fn system_message(mut bytes: &[u8]) -> Option<(u32, &[u8])> {
+    let mut delta = 0;
+    for _ in 0..4 {
+        let byte = *bytes.split_off_first()?;
+        delta = delta << 7 | u32::from(byte & 127);
+        if byte < 128 {
+            break;
+        }
+    }
+    let data_bytes = match bytes.split_off_first()? {
+        0xf2 => 2,
+        0xf1 | 0xf3 => 1,
+        0xf6 | 0xf8..=0xfe => 0,
+        _ => return None,
+    };
+    Some((delta, bytes.get(data_bytes..)?))
 }
 
 fn read_message(builder: &mut TrackBuilder, channel: u8, tick: u32, message: MidiMessage) {
