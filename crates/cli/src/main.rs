@@ -2,6 +2,7 @@
 
 mod commands;
 mod progress;
+mod say;
 mod spelling;
 mod stop;
 mod usage;
@@ -51,6 +52,7 @@ fn main() -> ExitCode {
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
+        Err(error) if say::reader_has_gone(&error) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("tchaikovsky: {}", message(&error));
             usage::exit_code(&error)

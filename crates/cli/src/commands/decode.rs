@@ -7,6 +7,7 @@ use corpus::open_tokenizer;
 use score::write_midi;
 use serde::Deserialize;
 
+use crate::say;
 use crate::write;
 
 /// Turn ids (a line that encode prints) back into a MIDI file.
@@ -59,13 +60,13 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     };
     let decoded = tokenizer.decode(&tracks);
     write::atomically(&args.out, &write_midi(&decoded.score)?)?;
-    println!(
+    say!(
         "{}: {} notes",
         args.out.display(),
         decoded.score.note_count()
     );
     if decoded.senseless > 0 {
-        println!(
+        say!(
             "{} tokens made no sense where they stood",
             decoded.senseless
         );

@@ -9,6 +9,7 @@ use remi::{BeatResolution, Config, Time, Tokenizer};
 use score::Merge;
 
 use crate::progress::Bars;
+use crate::say;
 use crate::usage::wrong_use;
 use crate::{stop, write};
 
@@ -151,12 +152,12 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         }
     }
     if json {
-        println!("{}", serde_json::to_string_pretty(&built.report)?);
+        say!("{}", serde_json::to_string_pretty(&built.report)?);
     } else {
         print_table(&built.report);
-        println!("dataset    {}", options.out.display());
+        say!("dataset    {}", options.out.display());
         if trains {
-            println!("tokenizer  {}", out_tokenizer.display());
+            say!("tokenizer  {}", out_tokenizer.display());
         }
     }
     Ok(())
@@ -214,21 +215,25 @@ fn config(args: &Args) -> Config {
 }
 
 fn print_table(report: &Report) {
-    println!("files      {}", report.files);
-    println!(
+    say!("files      {}", report.files);
+    say!(
         "pieces     {} ({} train, {} valid, {} test)",
-        report.pieces, report.train_pieces, report.valid_pieces, report.test_pieces
+        report.pieces,
+        report.train_pieces,
+        report.valid_pieces,
+        report.test_pieces
     );
-    println!("duplicates {}", report.duplicates.len());
-    println!("failures   {}", report.failures.len());
-    println!("damaged    {}", report.damaged.len());
-    println!("notes      {}", report.notes);
-    println!("hours      {:.1}", report.hours);
-    println!(
+    say!("duplicates {}", report.duplicates.len());
+    say!("failures   {}", report.failures.len());
+    say!("damaged    {}", report.damaged.len());
+    say!("notes      {}", report.notes);
+    say!("hours      {:.1}", report.hours);
+    say!(
         "tokens     {} base, {} after BPE",
-        report.base_tokens, report.ids
+        report.base_tokens,
+        report.ids
     );
-    println!("compression {:.2}", report.compression());
-    println!("vocabulary {}", report.vocabulary);
-    println!("seconds    {:.1}", report.elapsed_seconds);
+    say!("compression {:.2}", report.compression());
+    say!("vocabulary {}", report.vocabulary);
+    say!("seconds    {:.1}", report.elapsed_seconds);
 }

@@ -14,6 +14,7 @@ use train::{
     TrainOptions, run as train_run,
 };
 
+use crate::say;
 use crate::stop;
 use crate::usage::wrong_use;
 
@@ -306,16 +307,17 @@ fn subset(pieces: &[Vec<u32>], share: f64) -> anyhow::Result<Vec<Vec<u32>>> {
 
 fn report(outcome: &Outcome, args: &Args, out: &Path) {
     if let Some(best) = &outcome.best {
-        println!(
+        say!(
             "best validation loss {:.4} at step {}",
-            best.validation_loss, best.step
+            best.validation_loss,
+            best.step
         );
     }
-    println!("model {}", outcome.checkpoint.display());
+    say!("model {}", outcome.checkpoint.display());
     match outcome.end {
         End::Finished => {}
-        End::StoppedEarly => println!("stopped early: the validation loss no longer fell"),
-        End::Stopped => println!(
+        End::StoppedEarly => say!("stopped early: the validation loss no longer fell"),
+        End::Stopped => say!(
             "stopped at step {}; go on with: tchaikovsky train --dataset {} --resume {}",
             outcome.steps,
             args.dataset.display(),
@@ -329,7 +331,7 @@ struct Lines;
 
 impl Observer for Lines {
     fn planned(&mut self, plan: &Plan) {
-        println!(
+        say!(
             "{} parameters; {} examples of {} tokens an epoch; {} steps of {} x {} examples; about {:.1} GB of memory",
             plan.parameters,
             plan.examples,
@@ -340,18 +342,19 @@ impl Observer for Lines {
             plan.memory as f64 / 1e9
         );
         if let Some(baseline) = &plan.baseline {
-            println!(
+            say!(
                 "to beat: {:.4} nats a token by frequencies alone, {:.4} by pairs",
-                baseline.unigram, baseline.bigram
+                baseline.unigram,
+                baseline.bigram
             );
         }
         if plan.taken > 0 {
-            println!("going on after step {}", plan.taken);
+            say!("going on after step {}", plan.taken);
         }
     }
 
     fn stepped(&mut self, metrics: &StepMetrics) {
-        println!(
+        say!(
             "step {:6}  epoch {:6.3}  loss {:.4}  rate {:.2e}  norm {:.3}  {:.0} tokens/s",
             metrics.step,
             metrics.epoch,
@@ -363,7 +366,7 @@ impl Observer for Lines {
     }
 
     fn evaluated(&mut self, metrics: &EvalMetrics) {
-        println!(
+        say!(
             "step {:6}  validation loss {:.4}  accuracy {:.1} %  top-5 {:.1} %",
             metrics.step,
             metrics.validation_loss,
@@ -373,6 +376,6 @@ impl Observer for Lines {
     }
 
     fn saved(&mut self, path: &Path) {
-        println!("saved {}", path.display());
+        say!("saved {}", path.display());
     }
 }
