@@ -48,7 +48,7 @@ impl Observer for Bars {
 }
 
 /// A bar with rate and time left.
-fn bar(total: u64, unit: &str) -> ProgressBar {
+pub fn bar(total: u64, unit: &str) -> ProgressBar {
     let template =
         format!("{{msg}} {{bar:30}} {{pos}}/{{len}} {unit}, {{per_sec:.0}}, {{eta}} left");
     let style = ProgressStyle::with_template(&template);

@@ -2,6 +2,7 @@
 
 pub mod decode;
 pub mod encode;
+pub mod evaluate;
 pub mod generate;
 pub mod inspect;
 pub mod tokenize;

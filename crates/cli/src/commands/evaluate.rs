@@ -1,0 +1,286 @@
+//! `tchaikovsky evaluate`: how well a model foresees music.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use burn::tensor::Device;
+use corpus::{Dataset, Split, piano_score};
+use model::{ModelFolder, Score, Transformer};
+use rayon::prelude::*;
+use remi::{Scratch, Tokenizer};
+use score::{Merge, measure, read_midi};
+use serde::{Deserialize, Serialize};
+use train::{Baseline, Chunks};
+
+use crate::progress;
+use crate::say;
+use crate::usage::wrong_use;
+
+/// Measure how well a model foresees pieces: negative log-likelihood in nats.
+#[derive(clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Args {
+    /// Model folder, or a run (its best checkpoint is taken).
+    #[arg(long, value_name = "DIR")]
+    model: PathBuf,
+    /// Evaluate on the validation pieces of this dataset.
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["ids", "midis"])]
+    dataset: Option<PathBuf>,
+    /// Evaluate on these ids as they are: JSON lines {"ids": [...]}.
+    #[arg(long, value_name = "FILE", conflicts_with = "midis")]
+    ids: Option<PathBuf>,
+    /// MIDI files to evaluate on.
+    #[arg(value_name = "MIDI")]
+    midis: Vec<PathBuf>,
+    /// Windows that are scored at once.
+    #[arg(long, default_value_t = 4, value_name = "N")]
+    batch_size: usize,
+    /// Print JSON: all figures, with those of each piece.
+    #[arg(long)]
+    json: bool,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  tchaikovsky evaluate --model run --dataset dataset
+  tchaikovsky evaluate --model run --json one.mid other.mid
+  tchaikovsky evaluate --model run --ids lines.jsonl --json";
+
+/// A sequence to score.
+struct Piece {
+    name: String,
+    ids: Vec<u32>,
+    notes: usize,
+    seconds: f64,
+}
+
+/// Figures of one piece, or of all.
+#[derive(Clone, Debug, Default, Serialize)]
+struct Figures {
+    name: String,
+    /// Sum of the negative log-likelihoods, in nats.
+    nll: f64,
+    tokens: usize,
+    nats_per_token: f64,
+    perplexity: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    nats_per_note: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    nats_per_second: Option<f64>,
+    accuracy: f64,
+    top5: f64,
+}
+
+#[derive(Serialize)]
+struct Report {
+    all: Figures,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unigram_nats_per_token: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bigram_nats_per_token: Option<f64>,
+    pieces: Vec<Figures>,
+}
+
+/// Runs the command.
+pub fn run(args: Args) -> anyhow::Result<()> {
+    let folder = train::checkpoint::resolve(&args.model)?;
+    let ModelFolder {
+        config,
+        weights,
+        tokenizer,
+        ..
+    } = ModelFolder::read(&folder)?;
+    let tokenizer = Tokenizer::from_json(
+        &String::from_utf8_lossy(&tokenizer),
+        &folder.join("tokenizer.json"),
+    )?;
+    config.check_vocab(tokenizer.len())?;
+    let (pieces, baseline) = match (&args.dataset, &args.ids) {
+        (Some(dataset), _) => of_dataset(&Dataset::open(dataset)?, &tokenizer)?,
+        (None, Some(ids)) => (of_lines(ids)?, None),
+        (None, None) => (of_midis(&args.midis, &tokenizer)?, None),
+    };
+    let model = Transformer::new(&config, weights, &Device::default())?;
+    let sequences: Vec<&[u32]> = pieces.iter().map(|piece| piece.ids.as_slice()).collect();
+    let bar = progress::bar(0, "windows");
+    let scores = train::evaluate(&model, &sequences, args.batch_size, |done, all| {
+        bar.set_length(all as u64);
+        bar.set_position(done as u64);
+    })?;
+    bar.finish_and_clear();
+    report(&args, &pieces, &scores, baseline)
+}
+
+fn of_dataset(
+    dataset: &Dataset,
+    tokenizer: &Tokenizer,
+) -> anyhow::Result<(Vec<Piece>, Option<train::Nats>)> {
+    if dataset.tokenizer().to_json()? != tokenizer.to_json()? {
+        return Err(wrong_use(
+            "the dataset was made with another tokenizer than the model's; make it with tokenize --tokenizer and the model's",
+        ));
+    }
+    let ids = |split: Split| -> anyhow::Result<Vec<(usize, Vec<u32>)>> {
+        let all = dataset.pieces();
+        let wanted: Vec<usize> = (0..all.len())
+            .filter(|index| all[*index].split == split)
+            .collect();
+        let framed = wanted
+            .par_iter()
+            .map_init(Scratch::default, |scratch, index| {
+                let ids = dataset
+                    .tokenizer()
+                    .apply_bpe(&dataset.base_tokens(*index)?, scratch);
+                Ok((*index, Chunks::Windows.frame(ids)))
+            });
+        framed.collect()
+    };
+    let valid = ids(Split::Valid)?;
+    if valid.is_empty() {
+        return Err(wrong_use(
+            "the dataset has no validation pieces; make it with --valid-proportion above 0",
+        ));
+    }
+    let train = ids(Split::Train)?;
+    let counts = Baseline::count(tokenizer.len(), train.iter().map(|(_, ids)| ids));
+    let baseline = counts.nats(valid.iter().map(|(_, ids)| ids));
+    let piece = |(index, ids): (usize, Vec<u32>)| {
+        let piece = &dataset.pieces()[index];
+        Piece {
+            name: piece.source.clone(),
+            ids,
+            notes: piece.notes,
+            seconds: piece.seconds,
+        }
+    };
+    Ok((valid.into_iter().map(piece).collect(), Some(baseline)))
+}
+
+#[derive(Deserialize)]
+struct Line {
+    ids: Vec<u32>,
+}
+
+fn of_lines(path: &Path) -> anyhow::Result<Vec<Piece>> {
+    let name = || path.display().to_string();
+    let text = std::fs::read_to_string(path).with_context(name)?;
+    let lines = text
+        .lines()
+        .enumerate()
+        .filter(|(_, line)| !line.trim().is_empty());
+    lines
+        .map(|(number, line)| {
+            let name = format!("{}:{}", name(), number + 1);
+            let Line { ids } = serde_json::from_str(line).with_context(|| {
+                format!("{name} is no line of ids; write {{\"ids\": [1, 5, 60]}}")
+            })?;
+            Ok(Piece {
+                name,
+                ids,
+                notes: 0,
+                seconds: 0.0,
+            })
+        })
+        .collect()
+}
+
+fn of_midis(paths: &[PathBuf], tokenizer: &Tokenizer) -> anyhow::Result<Vec<Piece>> {
+    if paths.is_empty() {
+        return Err(wrong_use(
+            "name what to evaluate on: --dataset DIR, --ids FILE or MIDI files",
+        ));
+    }
+    let piece = |path: &PathBuf| {
+        let name = path.display().to_string();
+        let reading = read_midi(&std::fs::read(path).with_context(|| name.clone())?)
+            .with_context(|| name.clone())?;
+        let piano = piano_score(&reading.score, Merge::All, tokenizer.time())
+            .with_context(|| format!("{name} has no piano notes"))?;
+        let ids = tokenizer
+            .encode(&piano)?
+            .into_iter()
+            .next()
+            .unwrap_or_default();
+        let figures = measure(&piano);
+        Ok(Piece {
+            name,
+            ids: Chunks::Windows.frame(ids),
+            notes: figures.notes,
+            seconds: figures.seconds,
+        })
+    };
+    paths.iter().map(piece).collect()
+}
+
+fn figures(name: &str, score: &Score, notes: usize, seconds: f64) -> Figures {
+    let share = |count: usize| count as f64 / score.tokens.max(1) as f64;
+    let nats_per_token = score.nll / score.tokens.max(1) as f64;
+    Figures {
+        name: name.to_owned(),
+        nll: score.nll,
+        tokens: score.tokens,
+        nats_per_token,
+        perplexity: nats_per_token.exp(),
+        nats_per_note: (notes > 0).then(|| score.nll / notes as f64),
+        nats_per_second: (seconds > 0.0).then(|| score.nll / seconds),
+        accuracy: share(score.correct),
+        top5: share(score.top5),
+    }
+}
+
+fn report(
+    args: &Args,
+    pieces: &[Piece],
+    scores: &[Score],
+    baseline: Option<train::Nats>,
+) -> anyhow::Result<()> {
+    let mut total = Score::default();
+    scores.iter().for_each(|score| total.add(score));
+    let notes = pieces.iter().map(|piece| piece.notes).sum();
+    let seconds = pieces.iter().map(|piece| piece.seconds).sum();
+    let each = pieces.iter().zip(scores);
+    let report = Report {
+        all: figures("all", &total, notes, seconds),
+        unigram_nats_per_token: baseline.map(|nats| nats.unigram),
+        bigram_nats_per_token: baseline.map(|nats| nats.bigram),
+        pieces: each
+            .map(|(piece, score)| figures(&piece.name, score, piece.notes, piece.seconds))
+            .collect(),
+    };
+    if args.json {
+        say!("{}", serde_json::to_string(&report)?);
+        return Ok(());
+    }
+    for piece in &report.pieces {
+        say!(
+            "{:.4} nats a token, {} tokens  {}",
+            piece.nats_per_token,
+            piece.tokens,
+            piece.name
+        );
+    }
+    let all = &report.all;
+    say!("pieces      {}", pieces.len());
+    say!("tokens      {}", all.tokens);
+    say!(
+        "nats        {:.4} a token, perplexity {:.1}",
+        all.nats_per_token,
+        all.perplexity
+    );
+    if let (Some(note), Some(second)) = (all.nats_per_note, all.nats_per_second) {
+        say!("            {note:.4} a note, {second:.4} a second");
+    }
+    say!(
+        "accuracy    {:.2} %, top-5 {:.2} %",
+        100.0 * all.accuracy,
+        100.0 * all.top5
+    );
+    if let Some(nats) = baseline {
+        say!(
+            "to compare  {:.4} by frequencies alone, {:.4} by pairs",
+            nats.unigram,
+            nats.bigram
+        );
+    }
+    Ok(())
+}
