@@ -168,17 +168,22 @@ impl From<&Config> for ConfigFile {
 }
 
 impl ConfigFile {
-    /// The configuration, checked. `drum_pitches` tells whether the vocabulary
-    /// has pitch tokens for drums: MidiTok before 3.0 had none and says nothing
-    /// of it in the file.
+    /// The configuration, checked. `before_3` tells of a file of MidiTok before
+    /// 3.0: there the highest pitch is not in the range, and drums have no pitch
+    /// tokens of their own.
     ///
     /// # Errors
     /// [`ConfigError::Unsupported`] for features that we do not have,
     /// [`ConfigError::Invalid`] for values out of range.
-    pub fn into_config(self, drum_pitches: Option<bool>) -> Result<Config, ConfigError> {
+    pub fn into_config(self, before_3: bool) -> Result<Config, ConfigError> {
         self.refuse_unsupported()?;
+        if before_3 && self.use_time_signatures {
+            let feature = "time signatures as MidiTok before 3.0 has them (use_time_signatures)";
+            return Err(ConfigError::Unsupported(feature.to_owned()));
+        }
+        let (low, high) = self.pitch_range;
         let config = Config {
-            pitch_range: self.pitch_range,
+            pitch_range: (low, high.saturating_sub(u8::from(before_3))),
             beat_res: read_resolutions("beat_res", &self.beat_res)?,
             num_velocities: self.num_velocities,
             remove_duplicated_notes: self.remove_duplicated_notes,
@@ -206,7 +211,7 @@ impl ConfigFile {
             use_tempos: self.use_tempos,
             use_time_signatures: self.use_time_signatures,
             use_sustain_pedals: self.use_sustain_pedals,
-            use_pitchdrum_tokens: drum_pitches.unwrap_or(self.use_pitchdrum_tokens),
+            use_pitchdrum_tokens: self.use_pitchdrum_tokens && !before_3,
             default_note_duration: self.default_note_duration,
             beat_res_rest: read_resolutions("beat_res_rest", &self.beat_res_rest)?,
             chord_maps: self.chord_maps,

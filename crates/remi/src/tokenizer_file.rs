@@ -151,9 +151,8 @@ impl ReadFile {
         if let Some(kind) = self.tokenization.filter(|kind| kind != "REMI") {
             return Err(ConfigError::Unsupported(format!("the {kind} tokenization")).into());
         }
-        // Before 3.0 drums had no pitch tokens of their own.
-        let drum_pitches = self.miditok_version.starts_with("2.").then_some(false);
-        let config = self.config.into_config(drum_pitches)?;
+        let before_3 = self.miditok_version.starts_with("2.");
+        let config = self.config.into_config(before_3)?;
         let vocabulary = match self._vocab_base {
             Some(ids) => Vocabulary::from_names(names_by_id(ids)?, &config.special_tokens)
                 .map_err(|name| format!("its base token {name} is unknown or there twice"))?,

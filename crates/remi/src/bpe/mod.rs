@@ -29,8 +29,8 @@ pub struct Bpe {
     /// The model as the `tokenizers` library writes it.
     json: String,
     merges: Merges,
-    /// The id of each base token.
-    base_ids: Vec<u32>,
+    /// The id of each base token; none for one that the model has not seen.
+    base_ids: Vec<Option<u32>>,
     /// Base tokens that are never joined with others.
     special: Vec<bool>,
     /// The id of the word mark, where words have one.
@@ -62,8 +62,8 @@ impl Bpe {
     }
 
     /// Appends the ids of one word of base tokens. Special tokens stand for
-    /// themselves and part the word in two; ids beyond the base vocabulary are
-    /// left out.
+    /// themselves and part the word in two; base tokens that the model lacks are
+    /// left out, as the library does.
     pub fn encode_word(&self, word: &[u16], scratch: &mut Scratch, ids: &mut Vec<u32>) {
         let is_special = |token: &u16| {
             self.special
@@ -81,13 +81,16 @@ impl Bpe {
                 symbols.clear();
                 symbols.extend(self.word_mark);
                 symbols.extend(
-                    rest.iter()
-                        .filter_map(|token| self.base_ids.get(usize::from(*token))),
+                    rest.iter().filter_map(|token| {
+                        self.base_ids.get(usize::from(*token)).copied().flatten()
+                    }),
                 );
                 merge::merge(&self.merges, scratch);
                 ids.extend_from_slice(&scratch.symbols);
             }
-            ids.extend(special.and_then(|token| self.base_ids.get(usize::from(token))));
+            ids.extend(
+                special.and_then(|token| self.base_ids.get(usize::from(token)).copied().flatten()),
+            );
         }
     }
 }
