@@ -1,6 +1,7 @@
 //! `tchaikovsky`: learns from piano MIDI and performs.
 
 mod commands;
+mod pieces;
 mod progress;
 mod say;
 mod spelling;

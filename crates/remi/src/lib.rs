@@ -21,6 +21,7 @@
 //! The rules are MidiTok's, down to its oddities: ids are equal, which tests
 //! hold against MidiTok's own output.
 
+mod augment;
 mod bpe;
 mod chords;
 mod config;
@@ -38,6 +39,7 @@ mod tokenizer_file;
 mod vocabulary;
 mod words;
 
+pub use augment::Augmentation;
 pub use bpe::{Bpe, Scratch, WordCounts};
 pub use config::{BeatResolution, Config, Split, Time};
 pub use decode::Decoded;

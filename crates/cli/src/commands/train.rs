@@ -7,13 +7,12 @@ use burn::tensor::Device;
 use clap::ValueEnum;
 use corpus::{Dataset, Split};
 use model::{ModelConfig, ModelFolder, Size};
-use rayon::prelude::*;
-use remi::Scratch;
 use train::{
-    About, Checkpoint, Chunks, End, EvalMetrics, Observer, Outcome, Plan, Run, Start, StepMetrics,
-    TrainOptions, run as train_run,
+    About, Checkpoint, Chunks, End, EvalMetrics, Observer, Outcome, Pieces, Plan, Run, Start,
+    StepMetrics, TrainOptions, run as train_run,
 };
 
+use crate::pieces::{self, AugmentedPieces};
 use crate::say;
 use crate::stop;
 use crate::usage::wrong_use;
@@ -111,6 +110,9 @@ pub struct Args {
     /// End after so many evaluations without a better one.
     #[arg(long, value_name = "N")]
     early_stop: Option<u32>,
+    /// Learn from every piece in other keys and loudnesses, new each epoch.
+    #[arg(long)]
+    augment: bool,
     /// How pieces are cut: whole windows, new each epoch, or as the seed project.
     #[arg(long, value_enum, default_value = "windows")]
     chunks: ChunksArg,
@@ -142,24 +144,28 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     let options = options(&args);
     let start = start(&args, &dataset)?;
     let out = out_folder(&args)?;
-    let train = subset(&pieces(&dataset, Split::Train)?, args.subset_proportion)?;
-    let valid = pieces(&dataset, Split::Valid)?;
+    if !(args.subset_proportion > 0.0 && args.subset_proportion <= 1.0) {
+        return Err(wrong_use(
+            "--subset-proportion must be above 0 and at most 1",
+        ));
+    }
+    let share = args.subset_proportion;
+    let train: Box<dyn Pieces> = match args.augment {
+        true => Box::new(AugmentedPieces::read(&dataset, share, args.seed)?),
+        false => Box::new(pieces::read(&dataset, Split::Train, share)?),
+    };
+    let valid = pieces::read(&dataset, Split::Valid, 1.0)?;
     let stop = stop::on_signal()?;
     let outcome = train_run(
         Run {
             options,
             start,
-            train: &train,
+            train: train.as_ref(),
             valid: &valid,
             out: &out,
             device: Device::default(),
             about: About {
-                data: format!(
-                    "{} pieces, {} tokens of {}",
-                    train.len(),
-                    train.iter().map(Vec::len).sum::<usize>(),
-                    dataset.folder().display()
-                ),
+                data: format!("{} pieces of {}", train.len(), dataset.folder().display()),
                 licence: "that of the data".to_owned(),
             },
             stop,
@@ -277,32 +283,6 @@ fn out_folder(args: &Args) -> anyhow::Result<PathBuf> {
     }
     let now = jiff::Zoned::now().strftime("%Y-%m-%d_%H-%M-%S");
     Ok(Path::new("checkpoints").join(now.to_string()))
-}
-
-/// The ids of all pieces of a split.
-fn pieces(dataset: &Dataset, split: Split) -> anyhow::Result<Vec<Vec<u32>>> {
-    let all = dataset.pieces();
-    let indices: Vec<usize> = (0..all.len())
-        .filter(|index| all[*index].split == split)
-        .collect();
-    let ids = indices
-        .par_iter()
-        .map_init(Scratch::default, |scratch, index| {
-            Ok(dataset
-                .tokenizer()
-                .apply_bpe(&dataset.base_tokens(*index)?, scratch))
-        });
-    ids.collect()
-}
-
-fn subset(pieces: &[Vec<u32>], share: f64) -> anyhow::Result<Vec<Vec<u32>>> {
-    if !(share > 0.0 && share <= 1.0) {
-        return Err(wrong_use(
-            "--subset-proportion must be above 0 and at most 1",
-        ));
-    }
-    let kept = (pieces.len() as f64 * share).ceil() as usize;
-    Ok(pieces[..kept.min(pieces.len())].to_vec())
 }
 
 fn report(outcome: &Outcome, args: &Args, out: &Path) {
