@@ -2,7 +2,7 @@
 //!
 //! Order and names are those of MidiTok's `REMI._create_base_vocabulary`.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::config::Config;
 use crate::time_values::{TimeValue, time_values};
@@ -58,7 +58,10 @@ const PITCH_CLASSES: [&str; 12] = [
 impl Vocabulary {
     /// The vocabulary that MidiTok 3.1.0 makes of a configuration.
     pub fn new(config: &Config) -> Self {
-        let names = base_names(config);
+        let mut seen = HashSet::new();
+        let mut names = base_names(config);
+        // A chord quality can be named like a number of notes, for example.
+        names.retain(|name| seen.insert(name.clone()));
         Self::from_names(names, &config.special_tokens).unwrap_or_else(|_| Self::empty())
     }
 

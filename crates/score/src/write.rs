@@ -4,13 +4,14 @@
 //! Within a tick, notes end before others begin, so that a note repeated
 //! without a gap is read back as two. Where two notes of one pitch overlap in
 //! one track, readers end the earlier one first (so does [`crate::read_midi`]):
-//! MIDI cannot say otherwise within a channel.
+//! MIDI cannot say otherwise within a channel. So of notes that begin together
+//! the shorter is written first.
 
 use midly::num::{u4, u7, u15, u24, u28};
 use midly::{Format, Header, MetaMessage, MidiMessage, Timing, TrackEvent, TrackEventKind};
 use thiserror::Error;
 
-use crate::{Score, Track};
+use crate::{Note, Score, Track};
 
 const LARGEST_DELTA: u32 = 0x0fff_ffff;
 const PIANO_CHANNELS: [u8; 15] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 10, 11, 12, 13, 14, 15];
@@ -98,7 +99,7 @@ fn messages(track: &Track, channel: u8) -> Vec<Timed> {
         };
         span(pedal.onset, pedal.end(), press(127), press(0));
     }
-    for note in &track.notes {
+    for note in shorter_first(&track.notes) {
         let key = u7::new(note.pitch & 127);
         let vel = u7::new(note.velocity.clamp(1, 127));
         let (begin, finish) = (
@@ -111,6 +112,19 @@ fn messages(track: &Track, channel: u8) -> Vec<Timed> {
         span(note.onset, note.end(), begin, finish);
     }
     events
+}
+
+/// The notes in their order, but those of one onset and pitch by duration.
+fn shorter_first(notes: &[Note]) -> Vec<Note> {
+    let mut places: Vec<usize> = (0..notes.len()).collect();
+    places.sort_by_key(|place| (notes[*place].onset, notes[*place].pitch));
+    let mut sorted = notes.to_vec();
+    sorted.sort_by_key(|note| (note.onset, note.pitch, note.duration));
+    let mut ordered = notes.to_vec();
+    for (place, note) in places.into_iter().zip(sorted) {
+        ordered[place] = note;
+    }
+    ordered
 }
 
 /// Absolute ticks to delta times, in order, with the end of the track. A gap

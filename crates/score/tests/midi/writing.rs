@@ -115,6 +115,30 @@ fn repeated_notes_without_a_gap_stay_two() {
 }
 
 #[test]
+fn notes_that_begin_together_keep_their_lengths() {
+    let note = |pitch, duration, velocity| Note {
+        onset: 5,
+        duration,
+        pitch,
+        velocity,
+    };
+    let score = of_notes(vec![
+        note(62, 9, 1),
+        note(60, 8, 2),
+        note(62, 4, 3),
+        note(62, 0, 4),
+    ]);
+    let expected = [
+        note(62, 0, 4),
+        note(60, 8, 2),
+        note(62, 4, 3),
+        note(62, 9, 1),
+    ];
+    let read = sound(&write_midi(&score).unwrap());
+    assert_eq!(read.tracks[0].notes, expected);
+}
+
+#[test]
 fn notes_of_no_length_and_far_off_are_written() {
     let note = |onset, duration| Note {
         onset,
