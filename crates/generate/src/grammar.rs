@@ -11,3 +11,15 @@ pub trait Grammar: Send {
     /// come that [`Grammar::allowed`] would not have allowed.
     fn accept(&mut self, id: u32);
 }
+
+/// The sequences that the tokenizer itself writes. Its own end of a piece is
+/// allowed after a whole note, pedal or bar; no other special token ever is.
+impl Grammar for remi::GrammarState {
+    fn allowed(&mut self, mask: &mut [bool]) {
+        self.restrict(mask);
+    }
+
+    fn accept(&mut self, id: u32) {
+        remi::GrammarState::accept(self, id);
+    }
+}

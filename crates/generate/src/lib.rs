@@ -8,9 +8,14 @@
 //! - [`Window`]: which ids the model sees when there are more than it has
 //!   positions.
 //! - [`Session`]: an iterator of ids over all of these, for one sample or many.
+//! - [`Follower`]: from ids to notes, each as soon as it is complete.
+//! - [`longest_common_run`]: how much of a prompt was copied.
 
+mod clock;
+pub mod copied;
 pub mod engine;
 pub mod error;
+pub mod follower;
 pub mod grammar;
 mod packed;
 mod pass;
@@ -19,8 +24,10 @@ pub mod session;
 mod state;
 pub mod window;
 
+pub use copied::longest_common_run;
 pub use engine::{Engine, EngineOptions};
 pub use error::EngineError;
+pub use follower::{Event, Follower};
 pub use grammar::Grammar;
 pub use kernels::WeightFormat;
 pub use sampler::{Sampler, SamplerError, SamplerOptions};

@@ -96,7 +96,7 @@ pub enum Finish {
     MaxTokens,
     /// The end id was drawn.
     End,
-    /// [`SessionOptions::stop`] said so.
+    /// [`SessionOptions::stop`] or [`Session::stop`] said so.
     Stopped,
 }
 
@@ -160,6 +160,14 @@ impl<'a> Session<'a> {
     /// Why a sample ended; `None` while it goes on.
     pub fn finish(&self, sample: usize) -> Option<Finish> {
         self.states.get(sample)?.finish
+    }
+
+    /// Ends a sample after what was given out of it. Nothing where it has ended
+    /// or is not there.
+    pub fn stop(&mut self, sample: usize) {
+        if let Some(state) = self.states.get_mut(sample) {
+            state.finish.get_or_insert(Finish::Stopped);
+        }
     }
 
     /// How many of a sample's ids, prompt included, have dropped out of view.
