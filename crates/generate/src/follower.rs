@@ -64,11 +64,13 @@ pub struct Follower<'a> {
 
 impl<'a> Follower<'a> {
     /// At the start of a piece. `tempos`, in the tokenizer's ticks, are those
-    /// that hold; tempo tokens add to them.
+    /// that hold, after the decoder's default; tempo tokens add to them.
     pub fn new(tokenizer: &'a Tokenizer, tempos: &[Tempo]) -> Self {
-        let ticks_per_quarter = tokenizer.decode_base(&[]).score.ticks_per_quarter;
+        let empty = tokenizer.decode_base(&[]).score;
+        let ticks_per_quarter = empty.ticks_per_quarter;
         let mut clock = Clock::new(ticks_per_quarter);
-        tempos.iter().for_each(|tempo| clock.add(*tempo));
+        let all = empty.tempos.iter().chain(tempos);
+        all.for_each(|tempo| clock.add(*tempo));
         let mut follower = Self {
             tokenizer,
             config: tokenizer.config(),
