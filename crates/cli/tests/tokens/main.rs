@@ -1,0 +1,6 @@
+//! The tokenising commands, driven as users drive them: the real binary, each
+//! test in a folder of its own.
+
+mod convert;
+mod support;
+mod tokenize;
