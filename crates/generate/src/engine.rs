@@ -9,8 +9,9 @@
 
 use crate::error::EngineError;
 use crate::pass::Pass;
+use crate::weight_file::Tensors;
 use kernels::{Span, Team, WeightFormat};
-use model::{ModelConfig, Weights};
+use model::ModelConfig;
 
 /// How the engine works.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,7 +55,7 @@ impl Engine {
     /// [`EngineError::Capacity`].
     pub fn new(
         config: &ModelConfig,
-        weights: Weights,
+        weights: impl Tensors,
         options: EngineOptions,
     ) -> Result<Self, EngineError> {
         config.validate()?;

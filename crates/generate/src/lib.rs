@@ -1,7 +1,8 @@
 //! Generation: from ids to further ids, one after the other, without end.
 //!
 //! - [`Engine`]: the transformer for decoding on the CPU, with packed weights and
-//!   a key/value cache for several sequences.
+//!   a key/value cache for several sequences; it takes them from memory or from
+//!   a [`WeightFile`].
 //! - [`Sampler`]: from logits to an id; its parts are plain functions in
 //!   [`sampler`].
 //! - [`Grammar`]: what may come next.
@@ -22,6 +23,7 @@ mod pass;
 pub mod sampler;
 pub mod session;
 mod state;
+pub mod weight_file;
 pub mod window;
 
 pub use copied::longest_common_run;
@@ -32,4 +34,5 @@ pub use grammar::Grammar;
 pub use kernels::WeightFormat;
 pub use sampler::{Sampler, SamplerError, SamplerOptions};
 pub use session::{Finish, Sample, Session, SessionError, SessionOptions, Token};
+pub use weight_file::{Tensors, WeightFile};
 pub use window::Window;

@@ -1,7 +1,9 @@
 //! The weights of the transformer in the form that the kernels multiply.
 
 use kernels::{Matrix, Team, WeightFormat};
-use model::{ModelConfig, Weights, WeightsError};
+use model::{ModelConfig, WeightsError};
+
+use crate::weight_file::Tensors;
 
 /// Scale and offset of a layer norm, `[dim]` each.
 pub(crate) struct Norm {
@@ -41,7 +43,7 @@ impl Packed {
     /// Packs all matrices and drops each original as soon as it is packed.
     pub(crate) fn new(
         config: &ModelConfig,
-        weights: Weights,
+        weights: impl Tensors,
         format: WeightFormat,
         team: &mut Team,
     ) -> Result<Self, WeightsError> {
@@ -79,13 +81,13 @@ impl Packed {
     }
 }
 
-struct Packer<'a> {
-    weights: Weights,
+struct Packer<'a, T> {
+    weights: T,
     format: WeightFormat,
     team: &'a mut Team,
 }
 
-impl Packer<'_> {
+impl<T: Tensors> Packer<'_, T> {
     fn values(&mut self, name: &str) -> Result<Vec<f32>, WeightsError> {
         Ok(self.weights.take(name)?.values)
     }

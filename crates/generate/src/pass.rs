@@ -3,10 +3,11 @@
 use crate::engine::EngineOptions;
 use crate::error::EngineError;
 use crate::packed::Packed;
+use crate::weight_file::Tensors;
 use kernels::products;
 use kernels::{Activations, Attention, HeadCache, Output, Product, Span, Team, Then, WeightFormat};
+use model::ModelConfig;
 use model::config::MLP_MULTIPLE;
-use model::{ModelConfig, Weights};
 
 /// Rows of one pass over a long input: enough to be limited by arithmetic, few
 /// enough to stay in the processor's cache.
@@ -41,7 +42,7 @@ impl Pass {
     /// Packs `weights` and takes all memory.
     pub(crate) fn new(
         config: &ModelConfig,
-        weights: Weights,
+        weights: impl Tensors,
         capacity: usize,
         options: EngineOptions,
     ) -> Result<Self, EngineError> {

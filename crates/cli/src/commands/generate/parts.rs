@@ -3,9 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use generate::{Tensors, WeightFile};
 use model::folder::{CONFIG_FILE, TOKENIZER_FILE, WEIGHTS_FILE, read_config, sha256};
-use model::{FolderError, ModelConfig, ModelFolder, Weights};
+use model::{FolderError, ModelConfig};
 use remi::Tokenizer;
+use serde::Deserialize;
 
 use super::Args;
 use crate::usage::wrong_use;
@@ -13,8 +15,14 @@ use crate::usage::wrong_use;
 /// What belongs to a model.
 pub struct Parts {
     pub config: ModelConfig,
-    pub weights: Weights,
+    pub weights: WeightFile,
     pub tokenizer: Tokenizer,
+}
+
+/// What `config.json` says of the tokenizer.
+#[derive(Deserialize)]
+struct Belongs {
+    tokenizer_sha256: Option<String>,
 }
 
 impl Parts {
@@ -24,58 +32,41 @@ impl Parts {
         let path = args.model.as_ref().or(args.checkpoint.as_ref());
         let path = path.ok_or_else(|| wrong_use("name a model by --model DIR"))?;
         refuse_orbax(path)?;
-        let is_file = path.is_file();
-        if !is_file && args.config.is_none() && args.tokenizer.is_none() {
-            return Self::of_folder(&folder(path)?);
-        }
-        let weights = match is_file {
+        let weights = match path.is_file() {
             true => path.clone(),
             false => folder(path)?.join(WEIGHTS_FILE),
         };
         let beside = |name: &str| weights.with_file_name(name);
-        let config = args.config.clone().unwrap_or_else(|| beside(CONFIG_FILE));
-        let tokenizer = args.tokenizer.clone();
-        let tokenizer = tokenizer.unwrap_or_else(|| beside(TOKENIZER_FILE));
-        Self::of_files(&config, &weights, &tokenizer)
-    }
-
-    fn of_folder(folder: &Path) -> anyhow::Result<Self> {
-        let read = ModelFolder::read(folder)?;
-        let path = folder.join(TOKENIZER_FILE);
-        Self::of_bytes(read.config, read.weights, &read.tokenizer, &path)
-    }
-
-    fn of_files(config: &Path, weights: &Path, tokenizer: &Path) -> anyhow::Result<Self> {
-        let config = read_config(config)
-            .with_context(|| "a file of weights needs its configuration: give --config FILE")?;
-        let bytes = std::fs::read(tokenizer).with_context(|| {
-            format!(
-                "cannot read the tokenizer {}; give the model's by --tokenizer FILE",
-                tokenizer.display()
-            )
+        let config_path = args.config.clone().unwrap_or_else(|| beside(CONFIG_FILE));
+        let config = read_config(&config_path)
+            .with_context(|| "weights need their configuration; give it by --config FILE")?;
+        let path = args.tokenizer.clone();
+        let path = path.unwrap_or_else(|| beside(TOKENIZER_FILE));
+        let json = std::fs::read(&path).with_context(|| {
+            let path = path.display();
+            format!("cannot read the tokenizer {path}; give the model's by --tokenizer FILE")
         })?;
-        let read = Weights::read(weights)?;
-        let found = sha256(&bytes);
-        match read.metadata("tokenizer_sha256") {
-            Some(expected) if expected != found => anyhow::bail!(
-                "the model in {} was trained with a tokenizer of SHA-256 {expected}, but {} has {found}: give the right one by --tokenizer FILE",
-                weights.display(),
-                tokenizer.display()
-            ),
-            _ => {}
+        let weights = WeightFile::open(&weights)?;
+        let found = sha256(&json);
+        let belongs: Belongs = serde_json::from_slice(&std::fs::read(&config_path)?)?;
+        let of_weights = weights.metadata("tokenizer_sha256").map(str::to_owned);
+        let expected: Vec<String> = belongs
+            .tokenizer_sha256
+            .into_iter()
+            .chain(of_weights)
+            .collect();
+        if expected.is_empty() && args.tokenizer.is_none() {
+            let path = config_path;
+            return Err(FolderError::NoTokenizerHash { path, found }.into());
         }
-        read.check(&config)
-            .with_context(|| weights.display().to_string())?;
-        Self::of_bytes(config, read, &bytes, tokenizer)
-    }
-
-    fn of_bytes(
-        config: ModelConfig,
-        weights: Weights,
-        tokenizer: &[u8],
-        path: &Path,
-    ) -> anyhow::Result<Self> {
-        let tokenizer = Tokenizer::from_json(&String::from_utf8_lossy(tokenizer), path)?;
+        if let Some(other) = expected.iter().find(|hash| **hash != found) {
+            anyhow::bail!(
+                "the model was trained with a tokenizer of SHA-256 {other}, but {} has {found}: put the right tokenizer.json back, or give it by --tokenizer FILE",
+                path.display()
+            );
+        }
+        weights.check(&config)?;
+        let tokenizer = Tokenizer::from_json(&String::from_utf8_lossy(&json), &path)?;
         config
             .check_vocab(tokenizer.len())
             .with_context(|| path.display().to_string())?;
