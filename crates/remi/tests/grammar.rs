@@ -111,6 +111,35 @@ fn malformed_sequences_are_refused() {
     ])));
 }
 
+#[test]
+fn a_key_is_struck_once_at_a_time_where_that_is_asked_for() {
+    let tokenizer = tokenizer("seed");
+    let after = |grammar: Grammar, names: &[&str]| {
+        let mut state = grammar.start();
+        for name in names {
+            state.accept(u32::from(tokenizer.vocabulary().id(name).unwrap()));
+        }
+        state.allows(u32::from(tokenizer.vocabulary().id("Pitch_60").unwrap()))
+    };
+    let same_tick = [
+        "Bar_None",
+        "Position_0",
+        "Pitch_60",
+        "Velocity_63",
+        "Duration_1.0.8",
+    ];
+    let later = [&same_tick[..], &["Position_1"]].concat();
+    assert!(after(Grammar::new(&tokenizer), &same_tick));
+    assert!(!after(
+        Grammar::new(&tokenizer).with_single_strikes(),
+        &same_tick
+    ));
+    assert!(after(
+        Grammar::new(&tokenizer).with_single_strikes(),
+        &later
+    ));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
     #[test]

@@ -25,7 +25,7 @@ pub struct Grammar {
     rules: Arc<Rules>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Rules {
     follows: Follows,
     summaries: Vec<Summary>,
@@ -33,7 +33,7 @@ struct Rules {
     by_kind: Vec<Vec<bool>>,
     end: Option<u32>,
     positions_per_beat: u32,
-    no_duplicates: bool,
+    single_strikes: bool,
 }
 
 /// A place in a sequence: what came before, as far as it matters.
@@ -82,7 +82,20 @@ impl Grammar {
             by_kind,
             end: tokenizer.special("EOS_None"),
             positions_per_beat,
-            no_duplicates: config.remove_duplicated_notes,
+            single_strikes: config.remove_duplicated_notes,
+        };
+        Self {
+            rules: Arc::new(rules),
+        }
+    }
+
+    /// The same grammar, in which no pitch begins twice at one tick, as no
+    /// finger strikes a key twice at once. What is encoded may hold such notes:
+    /// two strikes within a step of the grid.
+    pub fn with_single_strikes(self) -> Self {
+        let rules = Rules {
+            single_strikes: true,
+            ..(*self.rules).clone()
         };
         Self {
             rules: Arc::new(rules),
@@ -145,8 +158,9 @@ impl GrammarState {
         let pedal = summary
             .needs_pedal
             .is_none_or(|down| down == self.pedal_down);
-        let repeats = self.rules.no_duplicates && self.pitches & summary.pitches_before_time != 0;
-        in_bar && pedal && !repeats
+        let strikes_again =
+            summary.strikes_twice || self.pitches & summary.pitches_before_time != 0;
+        in_bar && pedal && !(self.rules.single_strikes && strikes_again)
     }
 
     /// Takes an id into account, whether it was allowed or not.

@@ -19,6 +19,8 @@ pub(super) struct Summary {
     pub last_in_first_bar: Option<i32>,
     /// Whether the pedal must be down (or up) before.
     pub needs_pedal: Option<bool>,
+    /// Whether a pitch begins twice at one tick within the id.
+    pub strikes_twice: bool,
     /// Pitches that begin at the tick at which the id begins.
     pub pitches_before_time: u128,
     /// Whether a later tick is reached.
@@ -42,6 +44,7 @@ impl Summary {
             first_position: None,
             last_in_first_bar: None,
             needs_pedal: None,
+            strikes_twice: false,
             pitches_before_time: 0,
             moves_time: false,
             pitches_after: 0,
@@ -121,6 +124,7 @@ impl Summary {
 
     fn pitch(&mut self, pitch: u8) {
         let bit = 1_u128 << pitch.min(127);
+        self.strikes_twice |= self.pitches_after & bit != 0;
         if !self.moves_time {
             self.pitches_before_time |= bit;
         }
