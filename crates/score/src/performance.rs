@@ -8,18 +8,19 @@ pub const PERFORMANCE_TICKS_PER_QUARTER: u16 = 480;
 
 /// Carries every note and pedal by its real seconds onto a constant tempo of
 /// 120 quarter notes a minute; time signatures are dropped, as bars become a
-/// clock. Notes and pedals that last any time at all keep at least a tick.
+/// clock. Notes and pedals that last any time at all keep at least a tick, but
+/// nothing goes on beyond tick 2^31 - 1 (621 hours), the last that files hold.
 pub fn to_performance_time(score: &Score) -> Score {
     let map = TempoMap::new(score);
     let ticks_per_second = f64::from(PERFORMANCE_TICKS_PER_QUARTER) * 2.0;
+    let last_tick = i32::MAX as u32;
     let tick = |old: u32| {
-        (map.seconds(old) * ticks_per_second)
-            .round()
-            .min(f64::from(i32::MAX)) as u32
+        let seconds = map.seconds(old);
+        ((seconds * ticks_per_second).round() as u32).min(last_tick)
     };
     let span = |onset: u32, end: u32| {
         let start = tick(onset);
-        let shortest = u32::from(end > onset);
+        let shortest = u32::from(end > onset).min(last_tick - start);
         (start, tick(end).saturating_sub(start).max(shortest))
     };
     let note = |note: &Note| {
@@ -97,5 +98,20 @@ mod tests {
                 duration: 1200
             }]
         );
+    }
+
+    #[test]
+    fn nothing_goes_on_beyond_the_last_tick() {
+        let mut score = Score::new(1);
+        let mut track = Track::piano();
+        track.notes = vec![Note {
+            onset: i32::MAX as u32 - 1,
+            duration: 1,
+            pitch: 60,
+            velocity: 1,
+        }];
+        score.tracks.push(track);
+        let performed = to_performance_time(&score).tracks[0].notes[0];
+        assert_eq!(performed.end(), i32::MAX as u32);
     }
 }
