@@ -112,7 +112,7 @@ fn malformed_sequences_are_refused() {
 }
 
 #[test]
-fn a_key_is_struck_once_at_a_time_where_that_is_asked_for() {
+fn a_piano_has_no_drums_and_a_key_is_struck_once_at_a_time() {
     let tokenizer = tokenizer("seed");
     let after = |grammar: Grammar, names: &[&str]| {
         let mut state = grammar.start();
@@ -130,14 +130,8 @@ fn a_key_is_struck_once_at_a_time_where_that_is_asked_for() {
     ];
     let later = [&same_tick[..], &["Position_1"]].concat();
     assert!(after(Grammar::new(&tokenizer), &same_tick));
-    assert!(!after(
-        Grammar::new(&tokenizer).with_single_strikes(),
-        &same_tick
-    ));
-    assert!(after(
-        Grammar::new(&tokenizer).with_single_strikes(),
-        &later
-    ));
+    assert!(!after(Grammar::new(&tokenizer).for_piano(), &same_tick));
+    assert!(after(Grammar::new(&tokenizer).for_piano(), &later));
 }
 
 proptest! {

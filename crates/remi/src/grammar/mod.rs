@@ -89,14 +89,18 @@ impl Grammar {
         }
     }
 
-    /// The same grammar, in which no pitch begins twice at one tick, as no
-    /// finger strikes a key twice at once. What is encoded may hold such notes:
-    /// two strikes within a step of the grid.
-    pub fn with_single_strikes(self) -> Self {
-        let rules = Rules {
-            single_strikes: true,
-            ..(*self.rules).clone()
-        };
+    /// The same grammar for a piano that plays: without drums, and no pitch
+    /// begins twice at one tick, as no finger strikes a key twice at once.
+    /// (What is encoded may hold such notes: two strikes within a step of the
+    /// grid.)
+    pub fn for_piano(self) -> Self {
+        let mut rules = (*self.rules).clone();
+        rules.single_strikes = true;
+        for allowed in &mut rules.by_kind {
+            for (allowed, summary) in allowed.iter_mut().zip(&rules.summaries) {
+                *allowed &= !summary.has_drums;
+            }
+        }
         Self {
             rules: Arc::new(rules),
         }

@@ -19,6 +19,8 @@ pub(super) struct Summary {
     pub last_in_first_bar: Option<i32>,
     /// Whether the pedal must be down (or up) before.
     pub needs_pedal: Option<bool>,
+    /// Whether a drum is among the pitches.
+    pub has_drums: bool,
     /// Whether a pitch begins twice at one tick within the id.
     pub strikes_twice: bool,
     /// Pitches that begin at the tick at which the id begins.
@@ -44,6 +46,7 @@ impl Summary {
             first_position: None,
             last_in_first_bar: None,
             needs_pedal: None,
+            has_drums: false,
             strikes_twice: false,
             pitches_before_time: 0,
             moves_time: false,
@@ -71,7 +74,11 @@ impl Summary {
                 }
                 Token::Pedal => summary.pedal(true, follows),
                 Token::PedalOff => summary.pedal(false, follows),
-                Token::Pitch(pitch) | Token::PitchDrum(pitch) => summary.pitch(*pitch),
+                Token::Pitch(pitch) => summary.pitch(*pitch),
+                Token::PitchDrum(pitch) => {
+                    summary.has_drums = true;
+                    summary.pitch(*pitch);
+                }
                 _ => {}
             }
         }

@@ -147,7 +147,7 @@ impl Growing<'_> {
 }
 
 fn samples(args: &Args, tokenizer: &Tokenizer, prompt: &Prompt) -> Vec<Sample> {
-    let grammar = (!args.free).then(|| remi::Grammar::new(tokenizer).with_single_strikes());
+    let grammar = (!args.free).then(|| remi::Grammar::new(tokenizer).for_piano());
     let state = || {
         let state = grammar.as_ref().map(remi::Grammar::start);
         state.map(|state| Box::new(state) as Box<dyn Grammar>)
