@@ -43,6 +43,7 @@ pub enum ReadError {
 /// [`ReadError`] where there is no readable header or no track at all; anything
 /// less is reported in [`Reading::damage`].
 pub fn read_midi(bytes: &[u8]) -> Result<Reading, ReadError> {
+    check_frame_rate(bytes)?;
     let (header, tracks) =
         midly::parse(bytes).map_err(|error| ReadError::NotMidi(error.to_string()))?;
     let declared = tracks.size_hint().0;
@@ -82,6 +83,18 @@ pub fn read_midi(bytes: &[u8]) -> Result<Reading, ReadError> {
         .time_signatures
         .sort_by_key(|signature| signature.onset);
     Ok(Reading { score, damage })
+}
+
+/// Refuses a division of -128 frames a second, a number that midly negates
+/// although its type holds no 128.
+fn check_frame_rate(bytes: &[u8]) -> Result<(), ReadError> {
+    let header = bytes.windows(14).find(|window| window.starts_with(b"MThd"));
+    match header {
+        Some(header) if header[12] == 0x80 => Err(ReadError::NotMidi(
+            "its time division is 128 frames a second".to_owned(),
+        )),
+        _ => Ok(()),
+    }
 }
 
 /// An empty score with the header's division. In an SMPTE division a tick is a

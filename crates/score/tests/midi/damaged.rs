@@ -79,6 +79,14 @@ fn a_zero_division_is_read_as_480() {
 }
 
 #[test]
+fn frame_rates_that_do_not_exist_are_refused() {
+    for division in [0x8000, 0x8028, 0xff28] {
+        let read = read_midi(&file(0, division, &[&NOTE]));
+        assert!(matches!(read, Err(ReadError::NotMidi(_))), "{division:x}");
+    }
+}
+
+#[test]
 fn absurd_lengths_take_no_memory() {
     let mut bytes = file(0, 96, &[&NOTE]);
     bytes[18..22].copy_from_slice(&u32::MAX.to_be_bytes());
