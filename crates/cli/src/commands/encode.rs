@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
+use anyhow::bail;
 use corpus::{open_tokenizer, piano_score};
 use remi::{BaseTokens, Scratch, Time, Tokenizer};
 use score::{Merge, Score, read_midi, to_performance_time};
@@ -46,24 +46,36 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     let tokenizer = open_tokenizer(&args.tokenizer)?;
     let mut out = std::io::stdout().lock();
     let mut scratch = Scratch::default();
+    let mut failed = 0;
     for file in &args.files {
         let name = file.display().to_string();
-        let base = encode(&tokenizer, file, args.merge).with_context(|| name.clone())?;
+        let base = match encode(&tokenizer, file, args.merge) {
+            Ok(base) => base,
+            Err(error) => {
+                eprintln!("{name}: {error:#}");
+                failed += 1;
+                continue;
+            }
+        };
         let ids = base
             .iter()
             .map(|track| tokenizer.apply_bpe(track, &mut scratch))
             .collect();
         let names = |track: &BaseTokens| tokenizer.names(&track.ids);
         let tokens = args.tokens.then(|| base.iter().map(names).collect());
-        serde_json::to_writer(
-            &mut out,
-            &Line {
-                file: name,
-                ids,
-                tokens,
-            },
-        )?;
+        let line = Line {
+            file: name,
+            ids,
+            tokens,
+        };
+        serde_json::to_writer(&mut out, &line)?;
         writeln!(out)?;
+    }
+    if failed > 0 {
+        bail!(
+            "{failed} of {} files could not be encoded",
+            args.files.len()
+        );
     }
     Ok(())
 }
