@@ -2,13 +2,19 @@
 # Builds the program and runs the main job, small: pieces written as notes in
 # code, tokenised, a tiny model trained on them, a prompt continued, a piece from
 # nothing. Everything is written below demo/out.
+#
+# TCHAIKOVSKY  use this program and build none
+# STEPS        steps of training [default: 150]
 set -euo pipefail
 cd "$(dirname "$0")/.."
 out=demo/out
 rm -rf "$out"
-cargo build --release --locked --bin tchaikovsky
+tchaikovsky=${TCHAIKOVSKY:-}
+if [[ -z $tchaikovsky ]]; then
+    cargo build --release --locked --bin tchaikovsky
+    tchaikovsky=${CARGO_TARGET_DIR:-target}/release/tchaikovsky
+fi
 cargo run --quiet --release --locked -p score --example pieces -- "$out/midis"
-tchaikovsky=${CARGO_TARGET_DIR:-target}/release/tchaikovsky
 "$tchaikovsky" tokenize --midis-dir "$out/midis" --out-dir "$out/dataset" \
     --out-tokenizer "$out/tokenizer.json" --vocab-size 600 --use-sustain-pedal
 "$tchaikovsky" train --dataset "$out/dataset" --out "$out/run" --size tiny \
