@@ -7,6 +7,7 @@
 use score::{Note, Pedal, Score, Tempo, TimeSignature, Track};
 
 use crate::config::Config;
+use crate::prepare::ticks_per_beat;
 use crate::tables::Tables;
 use crate::time_values::decoding_ticks_per_beat;
 use crate::vocabulary::{Token, Vocabulary};
@@ -140,7 +141,7 @@ impl<'a> Reader<'a> {
 
     fn set_signature(&mut self, signature: TimeSignature) {
         let ticks_per_quarter = u32::from(self.decoded.score.ticks_per_quarter);
-        let beat = ticks_per_quarter * 4 / u32::from(signature.denominator.max(1));
+        let beat = ticks_per_beat(signature.denominator, ticks_per_quarter);
         self.signature = signature;
         self.ticks_per_bar = (i64::from(beat) * i64::from(signature.numerator)).max(1);
         self.ticks_per_beat = decoding_ticks_per_beat(self.config, signature.denominator);

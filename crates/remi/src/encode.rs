@@ -7,7 +7,7 @@ use crate::chords;
 use crate::config::Config;
 use crate::error::EncodeError;
 use crate::ids::Ids;
-use crate::prepare::{GridNote, GridScore, GridTrack};
+use crate::prepare::{GridNote, GridScore, GridTrack, ticks_per_beat};
 use crate::tables::Tables;
 use crate::words;
 
@@ -172,7 +172,7 @@ impl<'a> Writer<'a> {
 
     fn set_signature(&mut self, signature: (u8, u8)) {
         self.signature = signature;
-        self.ticks_per_beat = self.score.ticks_per_quarter * 4 / u32::from(signature.1.max(1));
+        self.ticks_per_beat = ticks_per_beat(signature.1, self.score.ticks_per_quarter);
         self.ticks_per_bar = (i64::from(self.ticks_per_beat) * i64::from(signature.0)).max(1);
         let positions = u32::from(self.config.max_positions_per_beat());
         self.ticks_per_position = i64::from((self.ticks_per_beat / positions).max(1));

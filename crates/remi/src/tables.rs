@@ -3,6 +3,7 @@
 use score::TimeSignature;
 
 use crate::config::Config;
+use crate::prepare::ticks_per_beat;
 use crate::time_values::{TickTable, TimeValue, nearest_index, time_values};
 use crate::vocabulary::{tempos, time_signatures, velocities};
 
@@ -122,7 +123,7 @@ fn possible_beats(config: &Config) -> Vec<u32> {
         .flat_map(|longest| {
             denominators().map(move |value| {
                 let ticks_per_quarter = (finest * u32::from(longest) / 4).max(1);
-                ticks_per_quarter * 4 / u32::from(value)
+                ticks_per_beat(value, ticks_per_quarter)
             })
         })
         .collect();

@@ -4,7 +4,7 @@
 use crate::config::{Config, Split};
 use crate::encode::MAX_BARS;
 use crate::error::EncodeError;
-use crate::prepare::GridScore;
+use crate::prepare::{GridScore, ticks_per_beat};
 
 /// The ticks at which bars (or beats) begin, up to the last event of the score;
 /// only the first where words are not cut.
@@ -32,7 +32,7 @@ fn unit_starts(score: &GridScore, whole_bars: bool) -> Result<Vec<u32>, EncodeEr
             .signatures
             .get(index + 1)
             .map_or(score.last_tick + 1, |next| next.onset);
-        let beat = score.ticks_per_quarter * 4 / u32::from(signature.denominator.max(1));
+        let beat = ticks_per_beat(signature.denominator, score.ticks_per_quarter);
         let unit = if whole_bars {
             beat * u32::from(signature.numerator)
         } else {

@@ -6,12 +6,12 @@ use anyhow::Context;
 use burn::tensor::Device;
 use corpus::{Dataset, Split, piano_score};
 use model::{ModelFolder, Score, Transformer};
-use rayon::prelude::*;
-use remi::{Scratch, Tokenizer};
+use remi::Tokenizer;
 use score::{Merge, measure, read_midi};
 use serde::{Deserialize, Serialize};
 use train::{Baseline, Chunks};
 
+use crate::pieces;
 use crate::progress;
 use crate::say;
 use crate::usage::wrong_use;
@@ -120,40 +120,30 @@ fn of_dataset(
             "the dataset was made with another tokenizer than the model's; make it with tokenize --tokenizer and the model's",
         ));
     }
-    let ids = |split: Split| -> anyhow::Result<Vec<(usize, Vec<u32>)>> {
-        let all = dataset.pieces();
-        let wanted: Vec<usize> = (0..all.len())
-            .filter(|index| all[*index].split == split)
-            .collect();
-        let framed = wanted
-            .par_iter()
-            .map_init(Scratch::default, |scratch, index| {
-                let ids = dataset
-                    .tokenizer()
-                    .apply_bpe(&dataset.base_tokens(*index)?, scratch);
-                Ok((*index, Chunks::Windows.frame(ids)))
-            });
-        framed.collect()
+    let framed = |split: Split| -> anyhow::Result<Vec<Vec<u32>>> {
+        let ids = pieces::read(dataset, split, 1.0)?;
+        Ok(ids
+            .into_iter()
+            .map(|ids| Chunks::Windows.frame(ids))
+            .collect())
     };
-    let valid = ids(Split::Valid)?;
+    let valid = framed(Split::Valid)?;
     if valid.is_empty() {
         return Err(wrong_use(
             "the dataset has no validation pieces; make it with --valid-proportion above 0",
         ));
     }
-    let train = ids(Split::Train)?;
-    let counts = Baseline::count(tokenizer.len(), train.iter().map(|(_, ids)| ids));
-    let baseline = counts.nats(valid.iter().map(|(_, ids)| ids));
-    let piece = |(index, ids): (usize, Vec<u32>)| {
-        let piece = &dataset.pieces()[index];
-        Piece {
-            name: piece.source.clone(),
-            ids,
-            notes: piece.notes,
-            seconds: piece.seconds,
-        }
-    };
-    Ok((valid.into_iter().map(piece).collect(), Some(baseline)))
+    let counts = Baseline::count(tokenizer.len(), &framed(Split::Train)?);
+    let baseline = counts.nats(&valid);
+    let described = dataset.pieces().iter();
+    let described = described.filter(|piece| piece.split == Split::Valid);
+    let pieces = described.zip(valid).map(|(piece, ids)| Piece {
+        name: piece.source.clone(),
+        ids,
+        notes: piece.notes,
+        seconds: piece.seconds,
+    });
+    Ok((pieces.collect(), Some(baseline)))
 }
 
 #[derive(Deserialize)]

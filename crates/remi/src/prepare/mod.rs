@@ -9,7 +9,7 @@ mod tempos;
 
 use score::{Score, TimeSignature, Track};
 
-pub(crate) use grid::Sections;
+pub(crate) use grid::{Sections, ticks_per_beat};
 
 use crate::config::Config;
 use crate::tables::Tables;
