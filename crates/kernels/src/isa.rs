@@ -64,6 +64,17 @@ impl Isa {
         }
     }
 
+    /// Whether it has instructions for products of bf16.
+    pub fn multiplies_bf16(self) -> bool {
+        match self.0 {
+            Set::Plain(_) => false,
+            #[cfg(target_arch = "x86_64")]
+            Set::Avx2(_) => false,
+            #[cfg(target_arch = "x86_64")]
+            Set::Avx512(_) => true,
+        }
+    }
+
     /// Runs `kernel` with this instruction set.
     #[inline]
     pub fn run<K: Kernel>(self, kernel: K) -> K::Output {

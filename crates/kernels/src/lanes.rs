@@ -16,6 +16,11 @@ pub trait Lanes: Copy + Send + Sync {
     /// How many rows of activations a product takes at once: two accumulators
     /// each have to stay in registers.
     const TILE: usize;
+    /// Rows of a tile of training's products: `HEIGHT * LINES` sums have to stay
+    /// in registers. 4, 6 or 8.
+    const HEIGHT: usize;
+    /// Lines of sixteen columns of such a tile: 1 or 3.
+    const LINES: usize;
 
     /// All lanes `x`.
     fn splat(self, x: f32) -> Self::F;
@@ -47,6 +52,51 @@ pub trait Lanes: Copy + Send + Sync {
     /// `acc[lane] + w[2 lane] * x[0] + w[2 lane + 1] * x[1]`, where `w` and the
     /// two halves of `x` (low half first) are bf16 and the sum is f32.
     fn dot_bf16(self, acc: Self::F, w: &[u16; 32], x: u32) -> Self::F;
+
+    /// [`load`](Self::load) of the bits of f32 values.
+    #[inline(always)]
+    fn load_bits(self, x: &[u32; WIDTH]) -> Self::F {
+        self.load(&x.map(f32::from_bits))
+    }
+    /// [`store`](Self::store) as bits.
+    #[inline(always)]
+    fn store_bits(self, v: Self::F, out: &mut [u32; WIDTH]) {
+        let mut values = [0.0; WIDTH];
+        self.store(v, &mut values);
+        *out = values.map(f32::to_bits);
+    }
+    /// `acc[lane] + w[lane] . x`, where `w[lane]` and `x` are pairs of bf16 (the
+    /// first in the low half) and the sum is f32.
+    #[inline(always)]
+    fn dot_pairs(self, acc: Self::F, w: &[u32; WIDTH], x: u32) -> Self::F {
+        let low = self.load(&w.map(|w| bf16_to_f32(w as u16)));
+        let high = self.load(&w.map(|w| bf16_to_f32((w >> 16) as u16)));
+        let sum = self.mul_add(low, self.splat(bf16_to_f32(x as u16)), acc);
+        self.mul_add(high, self.splat(bf16_to_f32((x >> 16) as u16)), sum)
+    }
+    /// Pairs of bf16: `low[lane]` with `high[lane]`.
+    #[inline(always)]
+    fn pair(self, low: Self::F, high: Self::F, out: &mut [u32; WIDTH]) {
+        let (mut a, mut b) = ([0.0; WIDTH], [0.0; WIDTH]);
+        self.store(low, &mut a);
+        self.store(high, &mut b);
+        *out = std::array::from_fn(|i| {
+            u32::from(f32_to_bf16(a[i])) | u32::from(f32_to_bf16(b[i])) << 16
+        });
+    }
+    /// Pairs of bf16 of values that follow one another.
+    #[inline(always)]
+    fn narrow(self, values: &[f32; 2 * WIDTH], out: &mut [u32; WIDTH]) {
+        *out = std::array::from_fn(|i| {
+            let (low, high) = (values[2 * i], values[2 * i + 1]);
+            u32::from(f32_to_bf16(low)) | u32::from(f32_to_bf16(high)) << 16
+        });
+    }
+    /// The values of [`narrow`](Self::narrow).
+    #[inline(always)]
+    fn widen(self, pairs: &[u32; WIDTH], out: &mut [f32; 2 * WIDTH]) {
+        *out = std::array::from_fn(|i| bf16_to_f32((pairs[i / 2] >> (16 * (i % 2))) as u16));
+    }
 
     /// All lanes `x`.
     fn splat_i32(self, x: i32) -> Self::I;
@@ -108,6 +158,8 @@ impl Lanes for Plain {
     type F = [f32; WIDTH];
     type I = [i32; WIDTH];
     const TILE: usize = 4;
+    const HEIGHT: usize = 4;
+    const LINES: usize = 1;
 
     #[inline(always)]
     fn splat(self, x: f32) -> Self::F {

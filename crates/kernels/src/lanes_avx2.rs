@@ -30,6 +30,8 @@ impl Lanes for Avx2 {
     type F = F;
     type I = I;
     const TILE: usize = 2;
+    const HEIGHT: usize = 6;
+    const LINES: usize = 1;
 
     #[inline(always)]
     fn splat(self, x: f32) -> F {

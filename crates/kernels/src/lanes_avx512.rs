@@ -34,6 +34,8 @@ impl Lanes for Avx512 {
     type F = __m512;
     type I = __m512i;
     const TILE: usize = 12;
+    const HEIGHT: usize = 8;
+    const LINES: usize = 3;
 
     #[inline(always)]
     fn splat(self, x: f32) -> __m512 {
@@ -101,6 +103,52 @@ impl Lanes for Avx512 {
             let w: __m512bh = std::mem::transmute(_mm512_loadu_si512(w.as_ptr().cast()));
             let x: __m512bh = std::mem::transmute(_mm512_set1_epi32(x as i32));
             _mm512_dpbf16_ps(acc, w, x)
+        })
+    }
+    #[inline(always)]
+    fn load_bits(self, x: &[u32; WIDTH]) -> __m512 {
+        proven!(_mm512_loadu_ps(x.as_ptr().cast()))
+    }
+    #[inline(always)]
+    fn store_bits(self, v: __m512, out: &mut [u32; WIDTH]) {
+        proven!(_mm512_storeu_ps(out.as_mut_ptr().cast(), v))
+    }
+    #[inline(always)]
+    fn dot_pairs(self, acc: __m512, w: &[u32; WIDTH], x: u32) -> __m512 {
+        proven!({
+            let w: __m512bh = std::mem::transmute(_mm512_loadu_si512(w.as_ptr().cast()));
+            let x: __m512bh = std::mem::transmute(_mm512_set1_epi32(x as i32));
+            _mm512_dpbf16_ps(acc, w, x)
+        })
+    }
+    #[inline(always)]
+    fn pair(self, low: __m512, high: __m512, out: &mut [u32; WIDTH]) {
+        proven!({
+            let low: __m256i = std::mem::transmute(_mm512_cvtneps_pbh(low));
+            let high: __m256i = std::mem::transmute(_mm512_cvtneps_pbh(high));
+            let high = _mm512_slli_epi32::<16>(_mm512_cvtepu16_epi32(high));
+            let pairs = _mm512_or_si512(_mm512_cvtepu16_epi32(low), high);
+            _mm512_storeu_si512(out.as_mut_ptr().cast(), pairs)
+        })
+    }
+    #[inline(always)]
+    fn narrow(self, values: &[f32; 2 * WIDTH], out: &mut [u32; WIDTH]) {
+        proven!({
+            let low = _mm512_loadu_ps(values.as_ptr());
+            let high = _mm512_loadu_ps(values.as_ptr().add(WIDTH));
+            let pairs: __m512i = std::mem::transmute(_mm512_cvtne2ps_pbh(high, low));
+            _mm512_storeu_si512(out.as_mut_ptr().cast(), pairs)
+        })
+    }
+    #[inline(always)]
+    fn widen(self, pairs: &[u32; WIDTH], out: &mut [f32; 2 * WIDTH]) {
+        proven!({
+            for half in 0..2 {
+                let pairs = _mm256_loadu_si256(pairs.as_ptr().add(8 * half).cast());
+                let wide = _mm512_slli_epi32::<16>(_mm512_cvtepu16_epi32(pairs));
+                let out = out.as_mut_ptr().add(WIDTH * half);
+                _mm512_storeu_ps(out, _mm512_castsi512_ps(wide))
+            }
         })
     }
     #[inline(always)]

@@ -35,6 +35,7 @@ pub mod product;
 mod shared;
 pub mod team;
 mod tile;
+pub mod training;
 
 pub use activations::Activations;
 pub use attention::{Attention, Span};

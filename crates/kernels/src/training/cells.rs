@@ -1,0 +1,204 @@
+//! Cells: the 32-bit units in which the operands of a product lie in memory.
+//!
+//! A product sums over `k`. With f32 a cell is one value; with bf16 it is two
+//! values that follow one another along `k`, the first in the low half, because
+//! that is what a bf16 dot product takes. Everything else (panels, tiles,
+//! loops) is written once over cells.
+//!
+//! bf16 comes in two kinds. [`Pairs`] is for processors that multiply bf16.
+//! On others, widening pairs inside the innermost loop would be slower than
+//! f32; there [`Rounded`] keeps each value as an f32 that was rounded to bf16,
+//! which gives the same products at the speed of f32.
+
+use crate::isa::Isa;
+use crate::lanes::{Lanes, WIDTH, bf16_to_f32, f32_to_bf16};
+
+/// With which precision operands are multiplied; sums are always f32.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Precision {
+    /// f32 by f32.
+    F32,
+    /// bf16 by bf16: operands are rounded, ties to even.
+    Bf16,
+}
+
+/// How operands lie in cells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Layout {
+    /// [`Single`].
+    Single,
+    /// [`Rounded`].
+    Rounded,
+    /// [`Pairs`].
+    Pairs,
+}
+
+impl Layout {
+    /// The fastest layout for `precision` on `isa`.
+    pub fn of(precision: Precision, isa: Isa) -> Self {
+        match precision {
+            Precision::F32 => Self::Single,
+            Precision::Bf16 if isa.multiplies_bf16() => Self::Pairs,
+            Precision::Bf16 => Self::Rounded,
+        }
+    }
+
+    /// Values a cell.
+    pub fn group(self) -> usize {
+        match self {
+            Self::Single | Self::Rounded => 1,
+            Self::Pairs => 2,
+        }
+    }
+
+    /// Cells of a row of `values` values along `k`.
+    pub fn cells(self, values: usize) -> usize {
+        values.div_ceil(self.group())
+    }
+}
+
+/// One kind of cell. `run` bodies are generic over it; [`crate::Isa`] and
+/// [`Layout`] choose both at run time.
+pub(crate) trait Cells: Copy + Send + Sync {
+    /// Values a cell.
+    const GROUP: usize;
+    /// One cell of up to `GROUP` values; missing ones are zeros.
+    fn cell(values: &[f32]) -> u32;
+    /// Value `index` of a cell.
+    fn value(cell: u32, index: usize) -> f32;
+    /// `acc[lane] + sum over the group of b[lane] * a`.
+    fn dot<S: Lanes>(s: S, acc: S::F, b: &[u32; WIDTH], a: u32) -> S::F;
+    /// Sixteen columns of `GROUP` rows, one cell a column. `next` is ignored
+    /// where a cell holds one value.
+    fn across<S: Lanes>(s: S, row: S::F, next: S::F, out: &mut [u32; WIDTH]);
+    /// Cells of values that follow one another along `k`.
+    fn along<S: Lanes>(s: S, values: &[f32], out: &mut [u32]);
+    /// The values of cells of [`along`](Self::along).
+    fn widen<S: Lanes>(s: S, cells: &[u32], out: &mut [f32]);
+}
+
+/// One f32 a cell.
+#[derive(Clone, Copy)]
+pub(crate) struct Single;
+
+/// One f32 that was rounded to bf16 a cell.
+#[derive(Clone, Copy)]
+pub(crate) struct Rounded;
+
+/// Two bf16 a cell.
+#[derive(Clone, Copy)]
+pub(crate) struct Pairs;
+
+impl Cells for Single {
+    const GROUP: usize = 1;
+    #[inline(always)]
+    fn cell(values: &[f32]) -> u32 {
+        values[0].to_bits()
+    }
+    #[inline(always)]
+    fn value(cell: u32, _: usize) -> f32 {
+        f32::from_bits(cell)
+    }
+    #[inline(always)]
+    fn dot<S: Lanes>(s: S, acc: S::F, b: &[u32; WIDTH], a: u32) -> S::F {
+        s.mul_add(s.load_bits(b), s.splat(f32::from_bits(a)), acc)
+    }
+    #[inline(always)]
+    fn across<S: Lanes>(s: S, row: S::F, _: S::F, out: &mut [u32; WIDTH]) {
+        s.store_bits(row, out);
+    }
+    #[inline(always)]
+    fn along<S: Lanes>(_: S, values: &[f32], out: &mut [u32]) {
+        for (out, value) in out.iter_mut().zip(values) {
+            *out = value.to_bits();
+        }
+    }
+    #[inline(always)]
+    fn widen<S: Lanes>(_: S, cells: &[u32], out: &mut [f32]) {
+        for (out, cell) in out.iter_mut().zip(cells) {
+            *out = f32::from_bits(*cell);
+        }
+    }
+}
+
+#[inline(always)]
+fn rounded(x: f32) -> f32 {
+    bf16_to_f32(f32_to_bf16(x))
+}
+
+impl Cells for Rounded {
+    const GROUP: usize = 1;
+    #[inline(always)]
+    fn cell(values: &[f32]) -> u32 {
+        rounded(values[0]).to_bits()
+    }
+    #[inline(always)]
+    fn value(cell: u32, _: usize) -> f32 {
+        f32::from_bits(cell)
+    }
+    #[inline(always)]
+    fn dot<S: Lanes>(s: S, acc: S::F, b: &[u32; WIDTH], a: u32) -> S::F {
+        Single::dot(s, acc, b, a)
+    }
+    #[inline(always)]
+    fn across<S: Lanes>(s: S, row: S::F, _: S::F, out: &mut [u32; WIDTH]) {
+        let mut values = [0.0; WIDTH];
+        s.store(row, &mut values);
+        Self::along(s, &values, out);
+    }
+    #[inline(always)]
+    fn along<S: Lanes>(_: S, values: &[f32], out: &mut [u32]) {
+        for (out, value) in out.iter_mut().zip(values) {
+            *out = rounded(*value).to_bits();
+        }
+    }
+    #[inline(always)]
+    fn widen<S: Lanes>(s: S, cells: &[u32], out: &mut [f32]) {
+        Single::widen(s, cells, out);
+    }
+}
+
+impl Cells for Pairs {
+    const GROUP: usize = 2;
+    #[inline(always)]
+    fn cell(values: &[f32]) -> u32 {
+        let high = values.get(1).copied().map_or(0, f32_to_bf16);
+        u32::from(f32_to_bf16(values[0])) | u32::from(high) << 16
+    }
+    #[inline(always)]
+    fn value(cell: u32, index: usize) -> f32 {
+        bf16_to_f32((cell >> (16 * index)) as u16)
+    }
+    #[inline(always)]
+    fn dot<S: Lanes>(s: S, acc: S::F, b: &[u32; WIDTH], a: u32) -> S::F {
+        s.dot_pairs(acc, b, a)
+    }
+    #[inline(always)]
+    fn across<S: Lanes>(s: S, row: S::F, next: S::F, out: &mut [u32; WIDTH]) {
+        s.pair(row, next, out);
+    }
+    #[inline(always)]
+    fn along<S: Lanes>(s: S, values: &[f32], out: &mut [u32]) {
+        let (lines, rest) = values.as_chunks::<{ 2 * WIDTH }>();
+        let (full, tail) = out.split_at_mut(lines.len() * WIDTH);
+        for (line, out) in lines.iter().zip(full.as_chunks_mut::<WIDTH>().0) {
+            s.narrow(line, out);
+        }
+        for (pair, out) in rest.chunks(2).zip(tail) {
+            *out = Self::cell(pair);
+        }
+    }
+    #[inline(always)]
+    fn widen<S: Lanes>(s: S, cells: &[u32], out: &mut [f32]) {
+        let (lines, rest) = out.as_chunks_mut::<{ 2 * WIDTH }>();
+        let (full, tail) = cells.split_at(lines.len() * WIDTH);
+        for (line, cells) in lines.iter_mut().zip(full.as_chunks::<WIDTH>().0) {
+            s.widen(cells, line);
+        }
+        for (pair, cell) in rest.chunks_mut(2).zip(tail) {
+            for (index, out) in pair.iter_mut().enumerate() {
+                *out = Self::value(*cell, index);
+            }
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! The loops around the tile.
+//!
+//! For each panel of the right operand, all tiles of the left operand's rows: a
+//! panel of up to [`DEPTH`] cells along `k` stays in the second-level cache while
+//! the rows pass by, and so does the block of rows from panel to panel. What
+//! becomes of a tile's sums is the [`Sink`]'s business: there, biases,
+//! activations and conversions happen while the sums are still in the cache.
+
+use std::ops::Range;
+
+use super::cells::Cells;
+use super::panels::Right;
+use super::tile::{COLUMNS, Left, ROWS, Tile, tile};
+use crate::lanes::{Lanes, WIDTH};
+
+/// Cells along `k` that are multiplied at a time where the sink can add.
+pub(crate) const DEPTH: usize = 1024;
+
+/// Takes the tiles of a product. A trait and not a closure: a closure would not
+/// be compiled for the instruction set that calls it.
+pub(crate) trait Sink<S: Lanes> {
+    /// The sums of `S::HEIGHT` rows from `row` on and of the panel of columns
+    /// that begins at `column`. Rows and columns may reach past the matrix.
+    fn take(&mut self, s: S, tile: &Tile, row: usize, column: usize);
+}
+
+/// Multiplies `rows` rows of `left`, rounded up to whole tiles, with the panels
+/// of `right` that begin in `columns`, over the cells `k`.
+#[inline(always)]
+pub(crate) fn product<S: Lanes, C: Cells>(
+    s: S,
+    left: Left,
+    rows: usize,
+    right: Right,
+    columns: Range<usize>,
+    k: Range<usize>,
+    sink: &mut impl Sink<S>,
+) {
+    let mut sums: Tile = [[0.0; COLUMNS]; ROWS];
+    for column in columns.step_by(S::LINES * WIDTH) {
+        let (panel, lines) = right.panel::<S>(column, k.start, k.end);
+        for row in (0..rows).step_by(S::HEIGHT) {
+            tile::<S, C>(s, left.tile(row, k.start), panel, lines, &mut sums);
+            sink.take(s, &sums, row, column);
+        }
+    }
+}
+
+/// [`product`] over all columns and all of `k`, [`DEPTH`] at a time: the sink
+/// has to add.
+#[inline(always)]
+pub(crate) fn product_in_parts<S: Lanes, C: Cells>(
+    s: S,
+    left: Left,
+    rows: usize,
+    right: Right,
+    sink: &mut impl Sink<S>,
+) {
+    for from in (0..right.k).step_by(DEPTH) {
+        let k = from..right.k.min(from + DEPTH);
+        product::<S, C>(s, left, rows, right, 0..right.columns, k, sink);
+    }
+}
+
+/// Adds tiles to a row-major f32 matrix, `[rows, columns]`.
+pub(crate) struct Add<'a> {
+    pub(crate) out: &'a mut [f32],
+    pub(crate) columns: usize,
+}
+
+impl<S: Lanes> Sink<S> for Add<'_> {
+    #[inline(always)]
+    fn take(&mut self, s: S, tile: &Tile, row: usize, column: usize) {
+        let rows = self.out.chunks_exact_mut(self.columns).skip(row);
+        for (sums, out) in tile[..S::HEIGHT].iter().zip(rows) {
+            let end = self.columns.min(column + S::LINES * WIDTH);
+            let (lines, rest) = out[column..end].as_chunks_mut::<WIDTH>();
+            let full = lines.len() * WIDTH;
+            for (out, sum) in lines.iter_mut().zip(sums.as_chunks::<WIDTH>().0) {
+                s.store(s.add(s.load(out), s.load(sum)), out);
+            }
+            for (out, sum) in rest.iter_mut().zip(&sums[full..]) {
+                *out += sum;
+            }
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! The register tile that every product of training is made of.
+//!
+//! `tile[row][column] = sum over k of left[row][k] * right[k][column]`, in cells
+//! along `k` (see [`super::cells`]). For each `k`, the lines of `right` are read
+//! once and multiplied with one cell of each row of `left`, broadcast by the
+//! multiplication itself; all sums stay in registers from the first `k` to the
+//! last. Eight rows by 48 columns take 24 of AVX-512's 32 registers: for 24
+//! multiplications there are three loads and eight broadcasts, so the arithmetic
+//! is the limit and not the loads.
+
+use super::cells::Cells;
+use crate::lanes::{Lanes, WIDTH};
+
+/// Rows of the highest tile.
+pub(crate) const ROWS: usize = 8;
+/// Columns of the widest tile.
+pub(crate) const COLUMNS: usize = 3 * WIDTH;
+
+/// The sums of a tile, row by row.
+pub(crate) type Tile = [[f32; COLUMNS]; ROWS];
+
+/// The left operand: in the tile that begins at row `first`, cell `k` of row
+/// `first + i` is `cells[first * tile_step + i * row_step + k * k_step]`.
+#[derive(Clone, Copy)]
+pub(crate) struct Left<'a> {
+    pub(crate) cells: &'a [u32],
+    pub(crate) tile_step: usize,
+    pub(crate) row_step: usize,
+    pub(crate) k_step: usize,
+}
+
+impl<'a> Left<'a> {
+    /// Rows of a matrix, `stride` cells apart, `k` running along them. There
+    /// have to be whole tiles of rows.
+    #[inline(always)]
+    pub(crate) fn rows(cells: &'a [u32], stride: usize) -> Self {
+        Self {
+            cells,
+            tile_step: stride,
+            row_step: stride,
+            k_step: 1,
+        }
+    }
+
+    /// Panels of `k` cells (see [`super::panels`]).
+    #[inline(always)]
+    pub(crate) fn panels<S: Lanes>(cells: &'a [u32], k: usize) -> Self {
+        Self {
+            cells,
+            tile_step: k,
+            row_step: 1,
+            k_step: S::HEIGHT,
+        }
+    }
+
+    /// The tile that begins at `row`, from `k` on.
+    #[inline(always)]
+    pub(crate) fn tile(self, row: usize, k: usize) -> Self {
+        let cells = &self.cells[row * self.tile_step + k * self.k_step..];
+        Self { cells, ..self }
+    }
+}
+
+#[inline(always)]
+fn sums<S: Lanes, C: Cells, const R: usize, const L: usize>(
+    s: S,
+    left: Left,
+    right: &[u32],
+    tile: &mut Tile,
+) {
+    let (lines, _) = right.as_chunks::<WIDTH>();
+    let (lines, _) = lines.as_chunks::<L>();
+    let k = lines.len();
+    let last = (R - 1) * left.row_step + k.saturating_sub(1) * left.k_step;
+    assert!(k == 0 || last < left.cells.len(), "left operand too short");
+    let mut sums = [[s.splat(0.0); L]; R];
+    for (k, lines) in lines.iter().enumerate() {
+        for (row, sums) in sums.iter_mut().enumerate() {
+            // SAFETY: at most `last`, asserted above.
+            let a = unsafe {
+                *left
+                    .cells
+                    .get_unchecked(row * left.row_step + k * left.k_step)
+            };
+            for (sum, line) in sums.iter_mut().zip(lines) {
+                *sum = C::dot(s, *sum, line, a);
+            }
+        }
+    }
+    for (out, sums) in tile.iter_mut().zip(sums) {
+        for (out, sum) in out.as_chunks_mut::<WIDTH>().0.iter_mut().zip(sums) {
+            s.store(sum, out);
+        }
+    }
+}
+
+/// One tile: `S::HEIGHT` rows of `left` by `lines` lines of sixteen columns of
+/// `right`, which is `[k, lines, 16]`.
+#[inline(always)]
+pub(crate) fn tile<S: Lanes, C: Cells>(
+    s: S,
+    left: Left,
+    right: &[u32],
+    lines: usize,
+    out: &mut Tile,
+) {
+    match (S::HEIGHT, lines) {
+        (8, 3) => sums::<S, C, 8, 3>(s, left, right, out),
+        (8, 2) => sums::<S, C, 8, 2>(s, left, right, out),
+        (8, _) => sums::<S, C, 8, 1>(s, left, right, out),
+        (6, _) => sums::<S, C, 6, 1>(s, left, right, out),
+        _ => sums::<S, C, 4, 1>(s, left, right, out),
+    }
+}
