@@ -17,7 +17,7 @@ pub trait Lanes: Copy + Send + Sync {
     /// each have to stay in registers.
     const TILE: usize;
     /// Rows of a tile of training's products: `HEIGHT * LINES` sums have to stay
-    /// in registers. 4, 6 or 8.
+    /// in registers. 4 or 8.
     const HEIGHT: usize;
     /// Lines of sixteen columns of such a tile: 1 or 3.
     const LINES: usize;
@@ -42,6 +42,13 @@ pub trait Lanes: Copy + Send + Sync {
     fn min(self, a: Self::F, b: Self::F) -> Self::F;
     /// `a * b + c`, rounded once where the instruction set has it.
     fn mul_add(self, a: Self::F, b: Self::F, c: Self::F) -> Self::F;
+    /// Square root.
+    #[inline(always)]
+    fn sqrt(self, a: Self::F) -> Self::F {
+        let mut values = [0.0; WIDTH];
+        self.store(a, &mut values);
+        self.load(&values.map(f32::sqrt))
+    }
     /// To the nearest integer, ties to even.
     fn round(self, a: Self::F) -> Self::F;
     /// `2^n` for integers `n` in -126..=127.

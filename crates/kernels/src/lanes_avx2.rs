@@ -30,7 +30,7 @@ impl Lanes for Avx2 {
     type F = F;
     type I = I;
     const TILE: usize = 2;
-    const HEIGHT: usize = 6;
+    const HEIGHT: usize = 4;
     const LINES: usize = 1;
 
     #[inline(always)]

@@ -78,6 +78,10 @@ impl Lanes for Avx512 {
         proven!(_mm512_fmadd_ps(a, b, c))
     }
     #[inline(always)]
+    fn sqrt(self, a: __m512) -> __m512 {
+        proven!(_mm512_sqrt_ps(a))
+    }
+    #[inline(always)]
     fn round(self, a: __m512) -> __m512 {
         proven!(_mm512_roundscale_ps::<
             { _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC },

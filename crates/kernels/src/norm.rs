@@ -30,6 +30,14 @@ fn mean_of<S: Lanes>(s: S, x: &[f32], centre: f32, squared: bool) -> f32 {
     total / x.len() as f32
 }
 
+/// The mean of a row and one over its standard deviation.
+#[inline(always)]
+pub(crate) fn statistics<S: Lanes>(s: S, x: &[f32]) -> (f32, f32) {
+    let mean = mean_of(s, x, 0.0, false);
+    let variance = mean_of(s, x, mean, true);
+    (mean, 1.0 / (variance + EPSILON).sqrt())
+}
+
 /// Norms one row: `x`, `weight`, `bias` and `out` have the same length.
 #[inline(always)]
 pub fn layer_norm<S: Lanes>(s: S, x: &[f32], weight: &[f32], bias: &[f32], out: &mut [f32]) {
@@ -38,10 +46,8 @@ pub fn layer_norm<S: Lanes>(s: S, x: &[f32], weight: &[f32], bias: &[f32], out: 
         weight.len() == n && bias.len() == n && out.len() == n,
         "norm of unequal lengths"
     );
-    let mean = mean_of(s, x, 0.0, false);
-    let variance = mean_of(s, x, mean, true);
+    let (mean, inverse) = statistics(s, x);
     let centre = s.splat(mean);
-    let inverse = 1.0 / (variance + EPSILON).sqrt();
     let scale = s.splat(inverse);
     let full = n - n % WIDTH;
     let lines = (x.as_chunks::<WIDTH>().0.iter())

@@ -38,6 +38,11 @@ impl Dropout {
         (mix64(layer_key.wrapping_add(row as u64)) >> 32) as u32
     }
 
+    /// As the kernels take it, for one layer.
+    pub(crate) fn of_layer(self, _layer: usize) -> kernels::training::attention::Dropout {
+        kernels::training::attention::Dropout
+    }
+
     /// The factors of a layer's attention weights, `[rows, length]` row-major
     /// where `rows` is a multiple of `length`: 0 or [`scale`](Self::scale).
     /// Weights of later positions, which the causal mask zeroes, get 0.

@@ -93,7 +93,7 @@ impl Transformer {
     }
 }
 
-fn score_label(logits: &[f32], label: u32) -> Score {
+pub(crate) fn score_label(logits: &[f32], label: u32) -> Score {
     let Some(&own) = logits.get(label as usize).filter(|_| label != PAD) else {
         return Score::default();
     };

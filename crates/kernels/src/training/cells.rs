@@ -10,7 +10,7 @@
 //! f32; there [`Rounded`] keeps each value as an f32 that was rounded to bf16,
 //! which gives the same products at the speed of f32.
 
-use crate::isa::Isa;
+use crate::isa::{Isa, Kernel};
 use crate::lanes::{Lanes, WIDTH, bf16_to_f32, f32_to_bf16};
 
 /// With which precision operands are multiplied; sums are always f32.
@@ -43,6 +43,14 @@ impl Layout {
         }
     }
 
+    /// The layout for `precision` where rows cannot be cut into pairs.
+    pub fn without_pairs(precision: Precision) -> Self {
+        match precision {
+            Precision::F32 => Self::Single,
+            Precision::Bf16 => Self::Rounded,
+        }
+    }
+
     /// Values a cell.
     pub fn group(self) -> usize {
         match self {
@@ -57,8 +65,28 @@ impl Layout {
     }
 }
 
-/// One kind of cell. `run` bodies are generic over it; [`crate::Isa`] and
-/// [`Layout`] choose both at run time.
+/// A kernel over any instruction set and any layout.
+pub(crate) trait CellKernel {
+    /// Does the work; `#[inline(always)]` as [`Kernel::run`].
+    fn run<S: Lanes, C: Cells>(self, s: S);
+}
+
+/// A kernel with the layout it is to run with.
+pub(crate) struct With<K>(pub(crate) Layout, pub(crate) K);
+
+impl<K: CellKernel> Kernel for With<K> {
+    type Output = ();
+    #[inline(always)]
+    fn run<S: Lanes>(self, s: S) {
+        match self.0 {
+            Layout::Single => self.1.run::<S, Single>(s),
+            Layout::Rounded => self.1.run::<S, Rounded>(s),
+            Layout::Pairs => self.1.run::<S, Pairs>(s),
+        }
+    }
+}
+
+/// One kind of cell.
 pub(crate) trait Cells: Copy + Send + Sync {
     /// Values a cell.
     const GROUP: usize;

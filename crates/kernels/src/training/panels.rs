@@ -58,56 +58,76 @@ impl<'a> Right<'a> {
 
 /// Packs the panel of a right operand that begins at `column`, from a matrix
 /// `[columns, values]` row by row in which `k` runs along the rows: the weights
-/// of a linear layer for the forward pass.
+/// of a linear layer, times `scale`, for the forward pass.
 #[inline(always)]
 pub(crate) fn pack_transposed<S: Lanes, C: Cells>(
+    s: S,
     matrix: &[f32],
     values: usize,
+    scale: f32,
     column: usize,
-    columns: usize,
     out: &mut [u32],
 ) {
-    let width = lines::<S>(column, columns) * WIDTH;
-    for i in 0..width {
-        let row = match column + i < columns {
-            true => &matrix[(column + i) * values..][..values],
-            false => &[],
-        };
-        let mut groups = row.chunks(C::GROUP);
-        for cell in out[i..].iter_mut().step_by(width) {
-            *cell = groups.next().map_or(0, C::cell);
+    let columns = matrix.len() / values;
+    let lines = lines::<S>(column, columns);
+    let depth = values.div_ceil(C::GROUP);
+    // Sixteen rows of up to sixteen cells at a time, turned about.
+    for line in 0..lines {
+        for from in (0..depth).step_by(WIDTH) {
+            let mut block = [[0; WIDTH]; WIDTH];
+            for (i, cells) in block.iter_mut().enumerate() {
+                let row = column + line * WIDTH + i;
+                if row >= columns {
+                    break;
+                }
+                let end = values.min((from + WIDTH) * C::GROUP);
+                let row = &matrix[row * values..][from * C::GROUP..end];
+                let mut scaled = [0.0; 2 * WIDTH];
+                for (scaled, value) in scaled.iter_mut().zip(row) {
+                    *scaled = value * scale;
+                }
+                C::along(s, &scaled[..WIDTH * C::GROUP], cells);
+            }
+            for (k, out) in out.as_chunks_mut::<WIDTH>().0[from * lines..]
+                .chunks_mut(lines)
+                .take(WIDTH.min(depth - from))
+                .enumerate()
+            {
+                out[line] = std::array::from_fn(|i| block[i][k]);
+            }
         }
     }
 }
 
 /// Packs the panel of a right operand that begins at `column`, from a matrix
 /// `[values, columns]` row by row in which `k` runs down the rows: the weights
-/// of a linear layer for the backward pass.
+/// of a linear layer, times `scale`, for the backward pass.
 #[inline(always)]
 pub(crate) fn pack_across<S: Lanes, C: Cells>(
     s: S,
     matrix: &[f32],
     columns: usize,
+    scale: f32,
     column: usize,
     out: &mut [u32],
 ) {
     let lines = lines::<S>(column, columns);
-    let cells = out.as_chunks_mut::<WIDTH>().0.chunks_exact_mut(lines);
     let rows = matrix.len() / columns;
-    for (group, cells) in cells.enumerate() {
+    let load = |row: usize, first: usize| {
+        let mut values = [0.0; WIDTH];
+        if row < rows {
+            let row = &matrix[row * columns..][first..columns.min(first + WIDTH)];
+            values[..row.len()].copy_from_slice(row);
+        }
+        s.mul(s.load(&values), s.splat(scale))
+    };
+    let depth = rows.div_ceil(C::GROUP);
+    let groups = out.as_chunks_mut::<WIDTH>().0.chunks_exact_mut(lines);
+    for (group, cells) in groups.take(depth).enumerate() {
         for (line, cells) in cells.iter_mut().enumerate() {
             let first = column + WIDTH * line;
-            let load = |row: usize| {
-                let mut values = [0.0; WIDTH];
-                if row < rows {
-                    let row = &matrix[row * columns..][..columns];
-                    let row = &row[first.min(columns)..columns.min(first + WIDTH)];
-                    values[..row.len()].copy_from_slice(row);
-                }
-                values
-            };
-            let row = s.load(&load(group * C::GROUP));
-            let next = s.load(&load(group * C::GROUP + 1));
+            let row = load(group * C::GROUP, first);
+            let next = load(group * C::GROUP + 1, first);
             C::across(s, row, next, cells);
         }
     }

@@ -10,7 +10,7 @@ use std::ops::Range;
 
 use super::cells::Cells;
 use super::panels::Right;
-use super::tile::{COLUMNS, Left, ROWS, Tile, tile};
+use super::tile::{EMPTY, Left, Tile, tile};
 use crate::lanes::{Lanes, WIDTH};
 
 /// Cells along `k` that are multiplied at a time where the sink can add.
@@ -36,7 +36,7 @@ pub(crate) fn product<S: Lanes, C: Cells>(
     k: Range<usize>,
     sink: &mut impl Sink<S>,
 ) {
-    let mut sums: Tile = [[0.0; COLUMNS]; ROWS];
+    let mut sums = EMPTY;
     for column in columns.step_by(S::LINES * WIDTH) {
         let (panel, lines) = right.panel::<S>(column, k.start, k.end);
         for row in (0..rows).step_by(S::HEIGHT) {
@@ -62,26 +62,3 @@ pub(crate) fn product_in_parts<S: Lanes, C: Cells>(
     }
 }
 
-/// Adds tiles to a row-major f32 matrix, `[rows, columns]`.
-pub(crate) struct Add<'a> {
-    pub(crate) out: &'a mut [f32],
-    pub(crate) columns: usize,
-}
-
-impl<S: Lanes> Sink<S> for Add<'_> {
-    #[inline(always)]
-    fn take(&mut self, s: S, tile: &Tile, row: usize, column: usize) {
-        let rows = self.out.chunks_exact_mut(self.columns).skip(row);
-        for (sums, out) in tile[..S::HEIGHT].iter().zip(rows) {
-            let end = self.columns.min(column + S::LINES * WIDTH);
-            let (lines, rest) = out[column..end].as_chunks_mut::<WIDTH>();
-            let full = lines.len() * WIDTH;
-            for (out, sum) in lines.iter_mut().zip(sums.as_chunks::<WIDTH>().0) {
-                s.store(s.add(s.load(out), s.load(sum)), out);
-            }
-            for (out, sum) in rest.iter_mut().zip(&sums[full..]) {
-                *out += sum;
-            }
-        }
-    }
-}

@@ -19,6 +19,9 @@ pub(crate) const COLUMNS: usize = 3 * WIDTH;
 /// The sums of a tile, row by row.
 pub(crate) type Tile = [[f32; COLUMNS]; ROWS];
 
+/// A tile of zeros.
+pub(crate) const EMPTY: Tile = [[0.0; COLUMNS]; ROWS];
+
 /// The left operand: in the tile that begins at row `first`, cell `k` of row
 /// `first + i` is `cells[first * tile_step + i * row_step + k * k_step]`.
 #[derive(Clone, Copy)]
@@ -51,6 +54,12 @@ impl<'a> Left<'a> {
             row_step: 1,
             k_step: S::HEIGHT,
         }
+    }
+
+    /// The operand without its first rows, whole tiles of them.
+    #[inline(always)]
+    pub(crate) fn skip(self, rows: usize) -> Self {
+        self.tile(rows, 0)
     }
 
     /// The tile that begins at `row`, from `k` on.
@@ -108,7 +117,6 @@ pub(crate) fn tile<S: Lanes, C: Cells>(
         (8, 3) => sums::<S, C, 8, 3>(s, left, right, out),
         (8, 2) => sums::<S, C, 8, 2>(s, left, right, out),
         (8, _) => sums::<S, C, 8, 1>(s, left, right, out),
-        (6, _) => sums::<S, C, 6, 1>(s, left, right, out),
         _ => sums::<S, C, 4, 1>(s, left, right, out),
     }
 }

@@ -1,0 +1,239 @@
+//! The layer's forward pass.
+//!
+//! 1. Blocks of tokens: norm1, queries, keys and values; norm2, hidden layer,
+//!    SiLU, and the MLP's output onto `x` and the biases.
+//! 2. Attention.
+//! 3. Blocks of tokens: attention's output matrix onto the sum.
+
+use std::ops::Range;
+
+use super::scratch::{BLOCK, Desk};
+use super::{Layer, Matrices, Saved, Scratch, blocks};
+use crate::lanes::Lanes;
+use crate::norm::layer_norm;
+use crate::shared::SharedMut;
+use crate::team::Team;
+use crate::training::attention;
+use crate::training::cells::{CellKernel, Cells, With};
+use crate::training::norm::{Norm, add_row};
+use crate::training::product::{product, product_in_parts};
+use crate::training::rows::Rows;
+use crate::training::sinks::{Add, Hidden, Project, ToRows};
+use crate::training::tile::Left;
+
+/// Computes `out` from `x`, both f32 `[tokens, dim]`, and keeps in `saved` what
+/// the backward pass needs.
+pub fn forward(
+    team: &mut Team,
+    scratch: &mut Scratch,
+    layer: &Layer,
+    x: &[f32],
+    saved: &mut Saved,
+    out: &mut [f32],
+) {
+    let (dim, count) = (scratch.widths.dim, layer.tokens.count());
+    assert!(
+        x.len() == count * dim && out.len() == count * dim,
+        "x is not [tokens, dim]"
+    );
+    let (isa, layout) = (team.isa(), scratch.layout);
+    {
+        let desks = SharedMut::new(&mut scratch.desks);
+        let out = SharedMut::new(out);
+        let rows = [
+            RowsMut::new(&mut saved.query),
+            RowsMut::new(&mut saved.key),
+            RowsMut::new(&mut saved.value),
+            RowsMut::new(&mut saved.hidden),
+        ];
+        team.run(count.div_ceil(BLOCK), &|thread, index| {
+            let tokens = blocks(index, count);
+            // SAFETY: one task a block of tokens, one running task a thread.
+            let (desk, out, rows) = unsafe {
+                (
+                    &mut desks.part(thread, 1)[0],
+                    out.part(tokens.start * dim, tokens.len() * dim),
+                    rows.each_ref().map(|rows| rows.part(&tokens)),
+                )
+            };
+            isa.run(With(
+                layout,
+                BeforeAttention {
+                    layer,
+                    x: &x[tokens.start * dim..tokens.end * dim],
+                    desk,
+                    rows,
+                    out,
+                },
+            ));
+        });
+    }
+    let inputs = attention::Inputs {
+        q: saved.query.cells(),
+        k: saved.key.cells(),
+        v: saved.value.cells(),
+        stride: saved.query.stride(),
+        visible: layer.visible,
+        dropout: layer.dropout,
+    };
+    attention::forward(
+        team,
+        layout,
+        &scratch.widths.attention(layer.tokens),
+        &inputs,
+        &mut scratch.attention,
+        saved.attended.cells_mut(),
+        &mut saved.statistics,
+    );
+    let (attended, stride) = (saved.attended.cells(), saved.attended.stride());
+    let out = SharedMut::new(out);
+    team.run(count.div_ceil(BLOCK), &|_, index| {
+        let tokens = blocks(index, count);
+        // SAFETY: one task a block of tokens.
+        let out = unsafe { out.part(tokens.start * dim, tokens.len() * dim) };
+        isa.run(With(
+            layout,
+            AfterAttention {
+                attended: Left::rows(&attended[tokens.start * stride..], stride),
+                matrices: layer.matrices,
+                out,
+            },
+        ));
+    });
+}
+
+/// Rows of cells that tasks write block by block.
+pub(super) struct RowsMut<'a> {
+    stride: usize,
+    values: usize,
+    cells: SharedMut<'a, u32>,
+}
+
+impl<'a> RowsMut<'a> {
+    pub(super) fn new(rows: &'a mut Rows) -> Self {
+        let (stride, values) = (rows.stride(), rows.values());
+        Self {
+            stride,
+            values,
+            cells: SharedMut::new(rows.cells_mut()),
+        }
+    }
+
+    /// The rows of `tokens`.
+    ///
+    /// # Safety
+    /// Parts that live at the same time must not overlap.
+    pub(super) unsafe fn part(&self, tokens: &Range<usize>) -> ToRows<'_> {
+        let (from, len) = (tokens.start * self.stride, tokens.len() * self.stride);
+        ToRows {
+            // SAFETY: the caller's.
+            rows: unsafe { self.cells.part(from, len) },
+            stride: self.stride,
+            columns: self.values,
+        }
+    }
+}
+
+struct BeforeAttention<'a> {
+    layer: &'a Layer<'a>,
+    x: &'a [f32],
+    desk: &'a mut Desk,
+    /// Queries, keys, values, hidden.
+    rows: [ToRows<'a>; 4],
+    out: &'a mut [f32],
+}
+
+impl CellKernel for BeforeAttention<'_> {
+    #[inline(always)]
+    fn run<S: Lanes, C: Cells>(self, s: S) {
+        let Layer {
+            vectors, matrices, ..
+        } = *self.layer;
+        let Desk { narrow, hidden, .. } = self.desk;
+        let wide = &mut self.desk.wide[..self.x.len()];
+        let dim = vectors.output_bias.len();
+        let tokens = self.x.len() / dim;
+        let [query, key, value, before] = self.rows;
+
+        norm_rows::<S, C>(s, self.x, vectors.norm1, wide, narrow);
+        let left = Left::rows(narrow.cells(), narrow.stride());
+        let projections = [
+            (&matrices.query, query),
+            (&matrices.key, key),
+            (&matrices.value, value),
+        ];
+        for (matrix, out) in projections {
+            let right = matrix.forward();
+            let mut sink = Project::<C>::new(out);
+            product::<S, C>(s, left, tokens, right, 0..right.columns, 0..right.k, &mut sink);
+        }
+
+        norm_rows::<S, C>(s, self.x, vectors.norm2, wide, narrow);
+        let left = Left::rows(narrow.cells(), narrow.stride());
+        let right = matrices.up.forward();
+        let (stride, columns) = (hidden.stride(), hidden.values());
+        let mut sink = Hidden::<C>::new(
+            vectors.up_bias,
+            before,
+            ToRows {
+                rows: hidden.cells_mut(),
+                stride,
+                columns,
+            },
+        );
+        product::<S, C>(s, left, tokens, right, 0..right.columns, 0..right.k, &mut sink);
+
+        for (out, x) in self.out.chunks_exact_mut(dim).zip(self.x.chunks_exact(dim)) {
+            out.copy_from_slice(x);
+            add_row(s, vectors.output_bias, out);
+            add_row(s, vectors.down_bias, out);
+        }
+        let left = Left::rows(hidden.cells(), stride);
+        let mut sink = Add::new(self.out, dim);
+        product_in_parts::<S, C>(s, left, tokens, matrices.down.forward(), &mut sink);
+    }
+}
+
+struct AfterAttention<'a> {
+    attended: Left<'a>,
+    matrices: &'a Matrices,
+    out: &'a mut [f32],
+}
+
+impl CellKernel for AfterAttention<'_> {
+    #[inline(always)]
+    fn run<S: Lanes, C: Cells>(self, s: S) {
+        let right = self.matrices.output.forward();
+        let tokens = self.out.len() / right.columns;
+        let mut sink = Add::new(self.out, right.columns);
+        product_in_parts::<S, C>(s, self.attended, tokens, right, &mut sink);
+    }
+}
+
+/// Norms the rows of `x`, f32 `[rows, dim]`, into `wide` and from there into
+/// cells.
+#[inline(always)]
+pub(crate) fn norm_rows<S: Lanes, C: Cells>(
+    s: S,
+    x: &[f32],
+    norm: Norm,
+    wide: &mut [f32],
+    narrow: &mut Rows,
+) {
+    let dim = norm.weight.len();
+    let rows = x.chunks_exact(dim).zip(wide.chunks_exact_mut(dim));
+    for (x, wide) in rows {
+        layer_norm(s, x, norm.weight, norm.bias, wide);
+    }
+    to_cells::<S, C>(s, wide, narrow);
+}
+
+/// Converts rows of f32.
+#[inline(always)]
+pub(crate) fn to_cells<S: Lanes, C: Cells>(s: S, wide: &[f32], narrow: &mut Rows) {
+    let (stride, dim) = (narrow.stride(), narrow.values());
+    let rows = wide.chunks_exact(dim);
+    for (wide, narrow) in rows.zip(narrow.cells_mut().chunks_exact_mut(stride)) {
+        C::along(s, wide, &mut narrow[..dim.div_ceil(C::GROUP)]);
+    }
+}

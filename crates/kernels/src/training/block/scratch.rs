@@ -1,0 +1,122 @@
+//! Memory of the block's passes, taken once.
+
+use super::{Tokens, Widths};
+use crate::shared::SharedMut;
+use crate::team::Team;
+use crate::training::attention;
+use crate::training::cells::Layout;
+use crate::training::over_tokens::{OverTokens, Side};
+use crate::training::rows::Rows;
+
+/// Tokens that a task takes through a phase at a time: their activations fit
+/// the second-level cache beside a panel of weights.
+pub(crate) const BLOCK: usize = 64;
+
+/// What a thread works on: one block of tokens.
+pub(crate) struct Desk {
+    /// f32 `[BLOCK, dim]`.
+    pub(crate) wide: Vec<f32>,
+    pub(crate) narrow: Rows,
+    pub(crate) hidden: Rows,
+}
+
+/// Memory that all layers share.
+pub struct Scratch {
+    pub(crate) layout: Layout,
+    pub(crate) widths: Widths,
+    pub(crate) desks: Vec<Desk>,
+    pub(crate) attention: attention::Scratch,
+    pub(crate) backward: Option<Backward>,
+}
+
+/// What the backward pass needs beside.
+pub(crate) struct Backward {
+    /// Gradients in rows: of attention's output, queries, keys and values.
+    pub(crate) d_attended: Rows,
+    pub(crate) d_query: Rows,
+    pub(crate) d_key: Rows,
+    pub(crate) d_value: Rows,
+    /// Left operands: gradients of the layer's output, the hidden layer and
+    /// query, key and value.
+    pub(crate) d_out: OverTokens,
+    pub(crate) d_hidden: OverTokens,
+    pub(crate) d_projections: [OverTokens; 3],
+    /// Right operands: what went into attention, the MLP, attention's output
+    /// matrix and the MLP's second matrix.
+    pub(crate) normed1: OverTokens,
+    pub(crate) normed2: OverTokens,
+    pub(crate) attended: OverTokens,
+    pub(crate) active: OverTokens,
+    /// Each block's share of the gradients of vectors.
+    pub(crate) parts: Vec<f32>,
+}
+
+impl Scratch {
+    /// Memory for micro batches of up to `tokens`, computed by `threads`
+    /// threads.
+    pub fn new(
+        layout: Layout,
+        widths: Widths,
+        tokens: Tokens,
+        threads: usize,
+        backward: bool,
+    ) -> Self {
+        let Widths { dim, hidden, .. } = widths;
+        let desk = |_| Desk {
+            wide: vec![0.0; BLOCK * dim],
+            narrow: Rows::new(layout, BLOCK, dim),
+            hidden: Rows::new(layout, BLOCK, hidden),
+        };
+        let count = tokens.count();
+        let backward = backward.then(|| {
+            let rows = || Rows::new(layout, count, dim);
+            let left = |features| OverTokens::new(Side::Left, layout, features, count);
+            let right = |features| OverTokens::new(Side::Right, layout, features, count);
+            Backward {
+                d_attended: rows(),
+                d_query: rows(),
+                d_key: rows(),
+                d_value: rows(),
+                d_out: left(dim),
+                d_hidden: left(hidden),
+                d_projections: [left(dim), left(dim), left(dim)],
+                normed1: right(dim),
+                normed2: right(dim),
+                attended: right(dim),
+                active: right(hidden),
+                parts: vec![0.0; count.div_ceil(BLOCK) * (3 * dim + hidden)],
+            }
+        });
+        Self {
+            layout,
+            widths,
+            desks: (0..threads).map(desk).collect(),
+            attention: attention::Scratch::new(layout, &widths.attention(tokens), threads),
+            backward,
+        }
+    }
+}
+
+/// Adds the parts of a sum, each `width` long, to `outs`, which lie one after
+/// another in a part.
+pub(crate) fn sum_parts(team: &mut Team, parts: &[f32], width: usize, outs: &mut [&mut [f32]]) {
+    let mut from = 0;
+    for out in outs {
+        let length = out.len();
+        let shared = SharedMut::new(out);
+        const COLUMNS: usize = 256;
+        team.run(length.div_ceil(COLUMNS), &|_, task| {
+            let first = task * COLUMNS;
+            let count = COLUMNS.min(length - first);
+            // SAFETY: one task for these columns.
+            let out = unsafe { shared.part(first, count) };
+            for part in parts.chunks_exact(width) {
+                let part = &part[from + first..][..count];
+                for (out, part) in out.iter_mut().zip(part) {
+                    *out += part;
+                }
+            }
+        });
+        from += length;
+    }
+}

@@ -1,0 +1,78 @@
+//! Loss and gradients.
+
+use kernels::training::block::{self, Layer};
+use kernels::training::embedding::embed_backward;
+use kernels::training::head::{Head, loss_and_gradient};
+
+use super::{Fused, parts};
+use crate::batch::Batch;
+use crate::dropout::Dropout;
+
+impl Fused {
+    /// The original's `loss_fn` of a batch, and `share` times its gradient added
+    /// to `gradients`, which are in the order of
+    /// [`parameters`](crate::parameters()). Panics when the model was not made
+    /// for a backward pass.
+    pub fn loss_and_gradients(
+        &mut self,
+        batch: &Batch,
+        dropout: Option<Dropout>,
+        share: f32,
+        gradients: &mut [Vec<f32>],
+    ) -> f64 {
+        let input = self.prepare(batch);
+        let last = self.forward(&input, dropout);
+        let (dim, count) = (self.config.dim, input.tokens.count());
+        let buffers = self.plan.reserve(input.tokens);
+        let end = parts::end(&self.values);
+        let head = Head {
+            norm: end.norm,
+            matrix: &self.packed.head,
+            bias: end.bias,
+        };
+        let parts = parts::gradient_parts(gradients);
+        let tokens = batch.tokens() as f64;
+        let d = &mut buffers.d[..count * dim];
+        let sum = loss_and_gradient(
+            &mut self.team,
+            &mut buffers.head,
+            &head,
+            &input.labels,
+            (f64::from(share) / tokens) as f32,
+            &buffers.streams[last][..count * dim],
+            d,
+            parts.end,
+        );
+        let layers = parts.layers.into_iter().enumerate().rev();
+        for (index, gradients) in layers {
+            let dropout = dropout.map(|dropout| dropout.of_layer(index));
+            let layer = Layer {
+                tokens: input.tokens,
+                vectors: parts::vectors(parts::layer(&self.values, index)),
+                matrices: &self.packed.layers[index],
+                visible: input.visible.as_deref(),
+                dropout: dropout.as_ref(),
+            };
+            block::backward(
+                &mut self.team,
+                &mut buffers.scratch,
+                &layer,
+                &buffers.streams[index][..count * dim],
+                &buffers.saved[index],
+                d,
+                gradients,
+            );
+        }
+        let length = input.tokens.length;
+        embed_backward(
+            &mut self.team,
+            &input.ids,
+            length,
+            d,
+            dim,
+            parts.table,
+            parts.positions,
+        );
+        sum / tokens
+    }
+}

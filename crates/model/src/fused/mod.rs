@@ -1,0 +1,170 @@
+//! The transformer by the fused kernels of the CPU: the same mathematics as
+//! [`Transformer`](crate::Transformer), whose composite body is the reference
+//! that tests hold it to.
+//!
+//! It is not an operation inside an autodiff graph but the whole network on
+//! plain slices, because that is what makes it fast: parameters stay where they
+//! are, weights are packed once a step, gradients are added in place to the
+//! accumulated ones, and every large buffer is taken once ([`plan`]). A graph of
+//! tensors would own and free each of them in every pass.
+
+mod backward;
+mod forward;
+mod parts;
+mod plan;
+
+use kernels::Team;
+use kernels::training::block::{Matrices, Tokens};
+use kernels::training::cells::Layout;
+pub use kernels::training::cells::Precision;
+use kernels::training::linear::Linear;
+
+use crate::batch::Batch;
+use crate::config::ModelConfig;
+use crate::parameters::{Parameter, parameters};
+use crate::weights::{Weights, WeightsError};
+use plan::Plan;
+
+/// A model on the CPU, for training and for scoring.
+pub struct Fused {
+    config: ModelConfig,
+    layout: Layout,
+    team: Team,
+    list: Vec<Parameter>,
+    /// In the order of [`parameters`].
+    values: Vec<Vec<f32>>,
+    packed: Packed,
+    plan: Plan,
+}
+
+/// The weights as the products want them.
+struct Packed {
+    layers: Vec<Matrices>,
+    head: Linear,
+    /// Whether `values` have changed since.
+    stale: bool,
+}
+
+impl Fused {
+    /// Takes `weights`. `backward` says whether gradients will be asked for;
+    /// `threads` 0 means one a core.
+    ///
+    /// # Errors
+    /// [`WeightsError`] when the weights are not those of a model of this shape.
+    pub fn new(
+        config: &ModelConfig,
+        mut weights: Weights,
+        precision: Precision,
+        backward: bool,
+        threads: usize,
+    ) -> Result<Self, WeightsError> {
+        weights.check(config)?;
+        let list = parameters(config);
+        let values = list
+            .iter()
+            .map(|parameter| Ok(weights.take(&parameter.name)?.values))
+            .collect::<Result<Vec<_>, WeightsError>>()?;
+        let team = Team::new(threads);
+        let layout = match config.head_dim.is_multiple_of(2) {
+            true => Layout::of(precision, team.isa()),
+            // Two values of a pair may not belong to two heads.
+            false => Layout::without_pairs(precision),
+        };
+        let widths = parts::widths(config);
+        let packed = Packed {
+            layers: (0..config.num_layers)
+                .map(|_| Matrices::new(layout, widths, backward))
+                .collect(),
+            head: Linear::new(layout, config.vocab_size, config.dim, backward),
+            stale: true,
+        };
+        Ok(Self {
+            config: config.clone(),
+            layout,
+            plan: Plan::new(config, layout, team.threads(), backward),
+            team,
+            list,
+            values,
+            packed,
+        })
+    }
+
+    /// The model's shape.
+    pub fn config(&self) -> &ModelConfig {
+        &self.config
+    }
+
+    /// A copy of all parameters.
+    pub fn to_weights(&self) -> Weights {
+        let mut weights = Weights::default();
+        for (parameter, values) in self.list.iter().zip(&self.values) {
+            let Parameter { name, shape, .. } = parameter.clone();
+            weights.insert(name, shape, values.clone());
+        }
+        weights
+    }
+
+    /// All parameters, to be changed in place, and the threads to do it with.
+    pub fn parameters_mut(&mut self) -> (&mut Team, &mut [Vec<f32>]) {
+        self.packed.stale = true;
+        (&mut self.team, &mut self.values)
+    }
+
+    /// Takes the memory for batches of `rows` sequences of `length` positions
+    /// now instead of when the first one comes.
+    pub fn reserve(&mut self, rows: usize, length: usize) {
+        self.plan.reserve(Tokens {
+            sequences: rows,
+            length,
+        });
+    }
+
+    /// Packs the weights if they have changed.
+    fn pack(&mut self) {
+        if !self.packed.stale {
+            return;
+        }
+        for (layer, matrices) in self.packed.layers.iter_mut().enumerate() {
+            let weights = parts::matrices(parts::layer(&self.values, layer));
+            matrices.pack(&mut self.team, weights);
+        }
+        let head = parts::end(&self.values).matrix;
+        self.packed.head.pack(&mut self.team, head, 1.0);
+        self.packed.stale = false;
+    }
+
+    /// Plans for a batch and says what it looks like to the kernels.
+    fn prepare(&mut self, batch: &Batch) -> Input {
+        let tokens = Tokens {
+            sequences: batch.rows(),
+            length: batch.length(),
+        };
+        self.plan.reserve(tokens);
+        self.pack();
+        Input::new(batch, tokens)
+    }
+}
+
+/// A batch as the kernels take it.
+struct Input {
+    tokens: Tokens,
+    ids: Vec<u32>,
+    /// Which keys are not PAD; `None` where none is.
+    visible: Option<Vec<bool>>,
+    labels: Vec<Option<usize>>,
+}
+
+impl Input {
+    fn new(batch: &Batch, tokens: Tokens) -> Self {
+        use crate::config::PAD;
+        let ids = batch.inputs();
+        let padded = ids.contains(&PAD);
+        let labels = batch.labels().into_iter();
+        Self {
+            tokens,
+            visible: padded.then(|| ids.iter().map(|&id| id != PAD).collect()),
+            ids,
+            labels: labels.map(|id| (id != PAD).then_some(id as usize)).collect(),
+        }
+    }
+}
