@@ -42,17 +42,16 @@ fn main() {
             let mut written = [(); 4].map(|()| vec![0; rows * stride]);
             let mut statistics = vec![0.0; rows * shape.heads];
             let mut scratch = Scratch::new(layout, shape.length, shape.head_dim, threads);
-            let read = |cells| Rows { cells, stride };
             let mut best = [Duration::MAX; 2];
             for _ in 0..runs {
                 let inputs = Inputs {
-                    q: read(&q),
-                    k: read(&k),
-                    v: read(&v),
+                    q: rows_of(&q, stride),
+                    k: rows_of(&k, stride),
+                    v: rows_of(&v, stride),
                     visible: None,
                     dropout: Dropout::new(probability, 1, 0),
                 };
-                let [out, q, k, v] = &mut written;
+                let [out, d_q, d_k, d_v] = &mut written;
                 let start = Instant::now();
                 let cells = &mut out[..];
                 let target = RowsMut { cells, stride };
@@ -67,13 +66,13 @@ fn main() {
                 best[0] = best[0].min(start.elapsed());
                 let results = Results {
                     statistics: &statistics,
-                    out: read(out),
-                    d_out: read(&d_out),
+                    out: rows_of(out, stride),
+                    d_out: rows_of(&d_out, stride),
                 };
                 let gradients = Gradients {
-                    q: RowsMut { cells: q, stride },
-                    k: RowsMut { cells: k, stride },
-                    v: RowsMut { cells: v, stride },
+                    q: RowsMut { cells: d_q, stride },
+                    k: RowsMut { cells: d_k, stride },
+                    v: RowsMut { cells: d_v, stride },
                 };
                 let start = Instant::now();
                 backward(
@@ -93,4 +92,8 @@ fn main() {
             );
         }
     }
+}
+
+fn rows_of(cells: &[u32], stride: usize) -> Rows<'_> {
+    Rows { cells, stride }
 }
