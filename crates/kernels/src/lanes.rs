@@ -105,6 +105,36 @@ pub trait Lanes: Copy + Send + Sync {
         *out = std::array::from_fn(|i| bf16_to_f32((pairs[i / 2] >> (16 * (i % 2))) as u16));
     }
 
+    /// Pairs of bf16 of the lanes, which follow one another.
+    #[inline(always)]
+    fn narrow_line(self, v: Self::F, out: &mut [u32; WIDTH / 2]) {
+        let mut values = [0.0; WIDTH];
+        self.store(v, &mut values);
+        *out = std::array::from_fn(|i| {
+            let (low, high) = (values[2 * i], values[2 * i + 1]);
+            u32::from(f32_to_bf16(low)) | u32::from(f32_to_bf16(high)) << 16
+        });
+    }
+    /// `y` where [`scramble`] of `words[lane] ^ word` is at least `threshold`,
+    /// else 0.
+    #[inline(always)]
+    fn keep_scrambled(
+        self,
+        y: Self::F,
+        words: &[u32; WIDTH],
+        word: u32,
+        threshold: u32,
+    ) -> Self::F {
+        let mut values = [0.0; WIDTH];
+        self.store(y, &mut values);
+        for (value, x) in values.iter_mut().zip(words) {
+            if scramble(x ^ word) < threshold {
+                *value = 0.0;
+            }
+        }
+        self.load(&values)
+    }
+
     /// All lanes `x`.
     fn splat_i32(self, x: i32) -> Self::I;
     /// `acc[lane] + sum of w[4 lane + i] * x[i]` over the four unsigned bytes
@@ -132,6 +162,15 @@ pub trait Lanes: Copy + Send + Sync {
         self.store(a, &mut v);
         v.into_iter().fold(f32::NEG_INFINITY, f32::max)
     }
+}
+
+/// A multiplicative hash of 32 bits whose constants are Chris Wellons's
+/// lowbias32.
+#[inline(always)]
+pub fn scramble(x: u32) -> u32 {
+    let x = (x ^ (x >> 16)).wrapping_mul(0x7feb_352d);
+    let x = (x ^ (x >> 15)).wrapping_mul(0x846c_a68b);
+    x ^ (x >> 16)
 }
 
 /// The f32 of a bf16.

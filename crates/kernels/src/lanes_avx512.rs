@@ -127,12 +127,41 @@ impl Lanes for Avx512 {
     }
     #[inline(always)]
     fn pair(self, low: __m512, high: __m512, out: &mut [u32; WIDTH]) {
+        const ORDER: [u16; 2 * WIDTH] = {
+            let (mut order, mut i) = ([0; 2 * WIDTH], 0);
+            while i < WIDTH {
+                order[2 * i] = i as u16;
+                order[2 * i + 1] = (WIDTH + i) as u16;
+                i += 1;
+            }
+            order
+        };
         proven!({
-            let low: __m256i = std::mem::transmute(_mm512_cvtneps_pbh(low));
-            let high: __m256i = std::mem::transmute(_mm512_cvtneps_pbh(high));
-            let high = _mm512_slli_epi32::<16>(_mm512_cvtepu16_epi32(high));
-            let pairs = _mm512_or_si512(_mm512_cvtepu16_epi32(low), high);
+            let order = _mm512_loadu_si512(ORDER.as_ptr().cast());
+            let halves: __m512i = std::mem::transmute(_mm512_cvtne2ps_pbh(high, low));
+            let pairs = _mm512_permutexvar_epi16(order, halves);
             _mm512_storeu_si512(out.as_mut_ptr().cast(), pairs)
+        })
+    }
+    #[inline(always)]
+    fn narrow_line(self, v: __m512, out: &mut [u32; WIDTH / 2]) {
+        proven!({
+            let pairs: __m256i = std::mem::transmute(_mm512_cvtneps_pbh(v));
+            _mm256_storeu_si256(out.as_mut_ptr().cast(), pairs)
+        })
+    }
+    #[inline(always)]
+    fn keep_scrambled(self, y: __m512, words: &[u32; WIDTH], word: u32, threshold: u32) -> __m512 {
+        proven!({
+            let words = _mm512_loadu_si512(words.as_ptr().cast());
+            let x = _mm512_xor_si512(words, _mm512_set1_epi32(word as i32));
+            let x = _mm512_xor_si512(x, _mm512_srli_epi32::<16>(x));
+            let x = _mm512_mullo_epi32(x, _mm512_set1_epi32(0x7feb_352d));
+            let x = _mm512_xor_si512(x, _mm512_srli_epi32::<15>(x));
+            let x = _mm512_mullo_epi32(x, _mm512_set1_epi32(0x846c_a68b_u32 as i32));
+            let x = _mm512_xor_si512(x, _mm512_srli_epi32::<16>(x));
+            let threshold = _mm512_set1_epi32(threshold as i32);
+            _mm512_maskz_mov_ps(_mm512_cmpge_epu32_mask(x, threshold), y)
         })
     }
     #[inline(always)]

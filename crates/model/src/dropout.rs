@@ -39,8 +39,8 @@ impl Dropout {
     }
 
     /// As the kernels take it, for one layer.
-    pub(crate) fn of_layer(self, _layer: usize) -> kernels::training::attention::Dropout {
-        kernels::training::attention::Dropout
+    pub(crate) fn of_layer(self, layer: usize) -> Option<kernels::training::dropout::Dropout> {
+        kernels::training::dropout::Dropout::new(self.probability, self.seed, layer)
     }
 
     /// The factors of a layer's attention weights, `[rows, length]` row-major

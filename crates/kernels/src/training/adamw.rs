@@ -77,7 +77,13 @@ impl Kernel for Pass<'_> {
         let full = values.len() - values.len() % WIDTH;
         let lines = (values.as_chunks_mut().0.iter_mut())
             .zip(gradient.as_chunks_mut().0)
-            .zip(first.as_chunks_mut().0.iter_mut().zip(second.as_chunks_mut().0));
+            .zip(
+                first
+                    .as_chunks_mut()
+                    .0
+                    .iter_mut()
+                    .zip(second.as_chunks_mut().0),
+            );
         for ((value, gradient), (first, second)) in lines {
             step(s, self.update, value, gradient, first, second);
         }

@@ -101,6 +101,8 @@ pub(crate) trait Cells: Copy + Send + Sync {
     fn across<S: Lanes>(s: S, row: S::F, next: S::F, out: &mut [u32; WIDTH]);
     /// Cells of values that follow one another along `k`.
     fn along<S: Lanes>(s: S, values: &[f32], out: &mut [u32]);
+    /// [`along`](Self::along) of one line: `WIDTH / GROUP` cells.
+    fn line<S: Lanes>(s: S, values: S::F, out: &mut [u32]);
     /// The values of cells of [`along`](Self::along).
     fn widen<S: Lanes>(s: S, cells: &[u32], out: &mut [f32]);
 }
@@ -142,6 +144,10 @@ impl Cells for Single {
         }
     }
     #[inline(always)]
+    fn line<S: Lanes>(s: S, values: S::F, out: &mut [u32]) {
+        Self::across(s, values, values, &mut out.as_chunks_mut().0[0]);
+    }
+    #[inline(always)]
     fn widen<S: Lanes>(_: S, cells: &[u32], out: &mut [f32]) {
         for (out, cell) in out.iter_mut().zip(cells) {
             *out = f32::from_bits(*cell);
@@ -181,6 +187,10 @@ impl Cells for Rounded {
         }
     }
     #[inline(always)]
+    fn line<S: Lanes>(s: S, values: S::F, out: &mut [u32]) {
+        Self::across(s, values, values, &mut out.as_chunks_mut().0[0]);
+    }
+    #[inline(always)]
     fn widen<S: Lanes>(s: S, cells: &[u32], out: &mut [f32]) {
         Single::widen(s, cells, out);
     }
@@ -215,6 +225,10 @@ impl Cells for Pairs {
         for (pair, out) in rest.chunks(2).zip(tail) {
             *out = Self::cell(pair);
         }
+    }
+    #[inline(always)]
+    fn line<S: Lanes>(s: S, values: S::F, out: &mut [u32]) {
+        s.narrow_line(values, &mut out.as_chunks_mut().0[0]);
     }
     #[inline(always)]
     fn widen<S: Lanes>(s: S, cells: &[u32], out: &mut [f32]) {

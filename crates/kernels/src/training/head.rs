@@ -139,7 +139,9 @@ pub fn loss_and_gradient(
     let width = 2 * dim + scratch.vocab_size;
     let losses = &mut scratch.losses[..labels.len().div_ceil(BLOCK)];
     let chunks = labels.chunks(CHUNK).zip(x.chunks(CHUNK * dim));
-    let outs = d_x.chunks_mut(CHUNK * dim).zip(losses.chunks_mut(CHUNK / BLOCK));
+    let outs = d_x
+        .chunks_mut(CHUNK * dim)
+        .zip(losses.chunks_mut(CHUNK / BLOCK));
     for ((labels, x), (d_x, losses)) in chunks.zip(outs) {
         let count = labels.len();
         let parts = &mut room.parts[..losses.len() * width];
@@ -300,7 +302,15 @@ fn logits_of<S: Lanes, C: Cells>(
         columns: right.columns,
         bias: head.bias,
     };
-    product::<S, C>(s, left, rows, right, 0..right.columns, 0..right.k, &mut sink);
+    product::<S, C>(
+        s,
+        left,
+        rows,
+        right,
+        0..right.columns,
+        0..right.k,
+        &mut sink,
+    );
 }
 
 /// Puts `take(token, logits)` of each token into `out`. `x` is f32

@@ -2,10 +2,10 @@
 
 use super::cells::{CellKernel, Cells, Layout, With};
 use super::panels::{Right, pack_across, pack_transposed, right_len};
+use super::tile::COLUMNS;
 use crate::lanes::Lanes;
 use crate::shared::SharedMut;
 use crate::team::Team;
-use super::tile::COLUMNS;
 
 /// A weight matrix `[outputs, inputs]`, as right operand of `y = x W^T` and of
 /// `d_x = d_y W`. It is packed once a step and serves every micro batch.

@@ -5,6 +5,7 @@ pub mod adamw;
 pub mod attention;
 pub mod block;
 pub mod cells;
+pub mod dropout;
 pub mod embedding;
 pub mod head;
 pub mod linear;

@@ -7,7 +7,6 @@
 //! sixteen wide as it needs. Values past the last of `k` in a cell are zeros.
 
 use super::cells::Cells;
-use super::tile::COLUMNS;
 use crate::lanes::{Lanes, WIDTH};
 
 /// Lines of sixteen columns in the panel of a right operand that begins at
@@ -21,11 +20,6 @@ pub(crate) fn lines<S: Lanes>(column: usize, columns: usize) -> usize {
 /// instruction set.
 pub(crate) fn right_len(k: usize, columns: usize) -> usize {
     k * columns.next_multiple_of(WIDTH)
-}
-
-/// Cells of a left operand in panels of `k` cells by `rows` rows.
-pub(crate) fn left_len(k: usize, rows: usize) -> usize {
-    k * rows.next_multiple_of(COLUMNS)
 }
 
 /// A right operand.

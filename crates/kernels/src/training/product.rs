@@ -61,4 +61,3 @@ pub(crate) fn product_in_parts<S: Lanes, C: Cells>(
         product::<S, C>(s, left, rows, right, 0..right.columns, k, sink);
     }
 }
-

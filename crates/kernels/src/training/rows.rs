@@ -1,5 +1,6 @@
 //! Rows of cells: activations that are a left operand as they lie.
 
+use super::attention;
 use super::cells::Layout;
 use crate::lanes::WIDTH;
 
@@ -44,6 +45,22 @@ impl Rows {
     /// All cells.
     pub fn cells(&self) -> &[u32] {
         &self.cells
+    }
+
+    /// As attention reads them.
+    pub(crate) fn view(&self) -> attention::Rows<'_> {
+        attention::Rows {
+            cells: &self.cells,
+            stride: self.stride,
+        }
+    }
+
+    /// As attention writes them.
+    pub(crate) fn view_mut(&mut self) -> attention::RowsMut<'_> {
+        attention::RowsMut {
+            cells: &mut self.cells,
+            stride: self.stride,
+        }
     }
 
     /// All cells.

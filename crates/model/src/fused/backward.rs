@@ -45,13 +45,13 @@ impl Fused {
         );
         let layers = parts.layers.into_iter().enumerate().rev();
         for (index, gradients) in layers {
-            let dropout = dropout.map(|dropout| dropout.of_layer(index));
+            let dropout = dropout.and_then(|dropout| dropout.of_layer(index));
             let layer = Layer {
                 tokens: input.tokens,
                 vectors: parts::vectors(parts::layer(&self.values, index)),
                 matrices: &self.packed.layers[index],
                 visible: input.visible.as_deref(),
-                dropout: dropout.as_ref(),
+                dropout,
             };
             block::backward(
                 &mut self.team,

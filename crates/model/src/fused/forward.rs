@@ -29,13 +29,13 @@ impl Fused {
                 Err(_) => panic!("a layer needs two streams"),
             };
             let saved = buffers.saved.len().min(index + 1) - 1;
-            let dropout = dropout.map(|dropout| dropout.of_layer(index));
+            let dropout = dropout.and_then(|dropout| dropout.of_layer(index));
             let layer = Layer {
                 tokens: input.tokens,
                 vectors: parts::vectors(parts::layer(&self.values, index)),
                 matrices,
                 visible: input.visible.as_deref(),
-                dropout: dropout.as_ref(),
+                dropout,
             };
             block::forward(
                 &mut self.team,

@@ -164,7 +164,9 @@ impl Input {
             tokens,
             visible: padded.then(|| ids.iter().map(|&id| id != PAD).collect()),
             ids,
-            labels: labels.map(|id| (id != PAD).then_some(id as usize)).collect(),
+            labels: labels
+                .map(|id| (id != PAD).then_some(id as usize))
+                .collect(),
         }
     }
 }

@@ -77,7 +77,6 @@ impl Plan {
 }
 
 impl Buffers {
-
     fn new(
         config: &ModelConfig,
         layout: Layout,

@@ -11,9 +11,11 @@
 
 use std::ops::Range;
 
-use super::forward::{RowsMut, to_cells};
+use super::forward::{RowsMut, attention_inputs, to_cells};
 use super::scratch::{BLOCK, Backward, Desk};
-use super::{Gradients, Layer, Saved, Scratch, WeightGradient, blocks, sum_parts, weight_gradients};
+use super::{
+    Gradients, Layer, Saved, Scratch, WeightGradient, blocks, sum_parts, weight_gradients,
+};
 use crate::lanes::Lanes;
 use crate::shared::SharedMut;
 use crate::team::Team;
@@ -95,29 +97,29 @@ pub fn backward(
         });
     }
     // The output's and the down bias's gradients are both the sum of `d`.
-    sum_parts(team, parts, width, &mut [down_bias, up_bias, weight2, bias2]);
+    sum_parts(
+        team,
+        parts,
+        width,
+        &mut [down_bias, up_bias, weight2, bias2],
+    );
     sum_parts(team, parts, width, &mut [output_bias]);
 
-    let inputs = attention::Inputs {
-        q: saved.query.cells(),
-        k: saved.key.cells(),
-        v: saved.value.cells(),
-        stride: saved.query.stride(),
-        visible: layer.visible,
-        dropout: layer.dropout,
-    };
     attention::backward(
         team,
-        layout,
         &widths.attention(layer.tokens),
-        &inputs,
-        &saved.statistics,
-        saved.attended.cells(),
-        room.d_attended.cells(),
+        &attention_inputs(layer, &saved.query, &saved.key, &saved.value),
+        &attention::Results {
+            statistics: &saved.statistics[..count * widths.heads],
+            out: saved.attended.view(),
+            d_out: room.d_attended.view(),
+        },
         &mut scratch.attention,
-        room.d_query.cells_mut(),
-        room.d_key.cells_mut(),
-        room.d_value.cells_mut(),
+        attention::Gradients {
+            q: room.d_query.view_mut(),
+            k: room.d_key.view_mut(),
+            v: room.d_value.view_mut(),
+        },
     );
 
     let width = 2 * dim;
@@ -245,11 +247,27 @@ impl CellKernel for Mlp<'_> {
             cells: std::marker::PhantomData,
         };
         let right = matrices.down.backward();
-        product::<S, C>(s, d_out, rows, right, 0..right.columns, 0..right.k, &mut sink);
+        product::<S, C>(
+            s,
+            d_out,
+            rows,
+            right,
+            0..right.columns,
+            0..right.k,
+            &mut sink,
+        );
 
         let right = matrices.output.backward();
         let mut sink = Project::<C>::new(self.d_attended);
-        product::<S, C>(s, d_out, rows, right, 0..right.columns, 0..right.k, &mut sink);
+        product::<S, C>(
+            s,
+            d_out,
+            rows,
+            right,
+            0..right.columns,
+            0..right.k,
+            &mut sink,
+        );
 
         wide.fill(0.0);
         let d_hidden = Left::rows(hidden.cells(), stride);

@@ -68,22 +68,14 @@ pub fn forward(
             ));
         });
     }
-    let inputs = attention::Inputs {
-        q: saved.query.cells(),
-        k: saved.key.cells(),
-        v: saved.value.cells(),
-        stride: saved.query.stride(),
-        visible: layer.visible,
-        dropout: layer.dropout,
-    };
+    let tokens = layer.tokens;
     attention::forward(
         team,
-        layout,
-        &scratch.widths.attention(layer.tokens),
-        &inputs,
+        &scratch.widths.attention(tokens),
+        &attention_inputs(layer, &saved.query, &saved.key, &saved.value),
         &mut scratch.attention,
-        saved.attended.cells_mut(),
-        &mut saved.statistics,
+        saved.attended.view_mut(),
+        &mut saved.statistics[..count * scratch.widths.heads],
     );
     let (attended, stride) = (saved.attended.cells(), saved.attended.stride());
     let out = SharedMut::new(out);
@@ -100,6 +92,22 @@ pub fn forward(
             },
         ));
     });
+}
+
+/// What both passes of attention read.
+pub(super) fn attention_inputs<'a>(
+    layer: &Layer<'a>,
+    query: &'a Rows,
+    key: &'a Rows,
+    value: &'a Rows,
+) -> attention::Inputs<'a> {
+    attention::Inputs {
+        q: query.view(),
+        k: key.view(),
+        v: value.view(),
+        visible: layer.visible,
+        dropout: layer.dropout,
+    }
 }
 
 /// Rows of cells that tasks write block by block.
@@ -165,7 +173,15 @@ impl CellKernel for BeforeAttention<'_> {
         for (matrix, out) in projections {
             let right = matrix.forward();
             let mut sink = Project::<C>::new(out);
-            product::<S, C>(s, left, tokens, right, 0..right.columns, 0..right.k, &mut sink);
+            product::<S, C>(
+                s,
+                left,
+                tokens,
+                right,
+                0..right.columns,
+                0..right.k,
+                &mut sink,
+            );
         }
 
         norm_rows::<S, C>(s, self.x, vectors.norm2, wide, narrow);
@@ -181,7 +197,15 @@ impl CellKernel for BeforeAttention<'_> {
                 columns,
             },
         );
-        product::<S, C>(s, left, tokens, right, 0..right.columns, 0..right.k, &mut sink);
+        product::<S, C>(
+            s,
+            left,
+            tokens,
+            right,
+            0..right.columns,
+            0..right.k,
+            &mut sink,
+        );
 
         for (out, x) in self.out.chunks_exact_mut(dim).zip(self.x.chunks_exact(dim)) {
             out.copy_from_slice(x);

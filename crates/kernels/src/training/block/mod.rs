@@ -20,11 +20,12 @@ pub use backward::backward;
 pub use forward::forward;
 pub(crate) use forward::{norm_rows, to_cells};
 pub use scratch::Scratch;
-pub(crate) use scratch::{sum_parts, BLOCK};
+pub(crate) use scratch::{BLOCK, sum_parts};
 pub(crate) use weight_gradients::{WeightGradient, weight_gradients};
 
-use super::attention::{self, Dropout};
+use super::attention;
 use super::cells::Layout;
+use super::dropout::Dropout;
 use super::linear::Linear;
 use super::norm::Norm;
 use super::rows::Rows;
@@ -76,7 +77,7 @@ pub struct Layer<'a> {
     /// `[tokens]`, false for keys under PAD; `None` where there is none.
     pub visible: Option<&'a [bool]>,
     /// Dropout of this layer's attention weights.
-    pub dropout: Option<&'a Dropout>,
+    pub dropout: Option<Dropout>,
 }
 
 /// The parameters of a layer that are no matrices.

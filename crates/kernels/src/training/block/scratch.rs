@@ -91,7 +91,7 @@ impl Scratch {
             layout,
             widths,
             desks: (0..threads).map(desk).collect(),
-            attention: attention::Scratch::new(layout, &widths.attention(tokens), threads),
+            attention: attention::Scratch::new(layout, tokens.length, widths.head_dim, threads),
             backward,
         }
     }

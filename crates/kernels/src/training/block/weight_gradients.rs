@@ -62,7 +62,16 @@ pub(crate) fn weight_gradients(
         .map(|m| {
             let across = m.columns.div_ceil(COLUMNS);
             let tasks = m.rows.div_ceil(ROWS) * across;
-            (SharedMut::new(m.out), m.rows, m.columns, m.d_y, m.x, m.scale, across, tasks)
+            (
+                SharedMut::new(m.out),
+                m.rows,
+                m.columns,
+                m.d_y,
+                m.x,
+                m.scale,
+                across,
+                tasks,
+            )
         })
         .collect();
     let tasks = shared.iter().map(|m| m.7).sum();

@@ -1,0 +1,267 @@
+//! The forward pass of one head of one sequence.
+//!
+//! Keys and values are packed once. Then, for each block of [`BLOCK`] queries:
+//! the scores against all keys up to the block's last query (`k` = feature; tiles
+//! that lie wholly after the diagonal are skipped), the softmax row by row, and
+//! the product of the weights with the values (`k` = position), each tile of
+//! queries up to its own last position.
+//!
+//! A block's scores stay in the second-level cache (128 KiB for 1,024 positions),
+//! so the softmax is the plain one with the exact largest score, and nothing has
+//! to be rescaled as an online softmax would. Weights replace the scores in
+//! place, as cells, not yet divided by their sum: that is done to the output.
+
+use super::blind;
+use super::buffer::Buffer;
+use super::operands::{Features, Head, copy_rows, lines, pack_features, pack_positions};
+use super::{Task, whole_lines};
+use crate::elements::Line;
+use crate::exp::exp;
+use crate::isa::Kernel;
+use crate::lanes::{Lanes, WIDTH};
+use crate::shared::SharedMut;
+use crate::training::cells::{Cells, Layout, Pairs, Rounded, Single};
+use crate::training::dropout::key_word;
+use crate::training::panels::{Right, right_len};
+use crate::training::tile::{COLUMNS, Left, ROWS, Tile, tile};
+
+/// Queries of a block: whole tiles of 4, 6 or 8 rows.
+const BLOCK: usize = 24;
+
+/// The memory of one thread.
+pub(super) struct Scratch {
+    keys: Buffer<u32>,
+    values: Buffer<u32>,
+    /// `[BLOCK, width]`.
+    queries: Buffer<u32>,
+    /// `[BLOCK, stride]`: scores as bits, then weights as cells.
+    scores: Buffer<u32>,
+    /// Largest score of a row, lane by lane.
+    largest: Buffer<f32>,
+    /// 0, or minus infinity where the key is hidden.
+    bias: Buffer<f32>,
+    /// What a key adds to the hash of dropout.
+    key_words: Buffer<u32>,
+    /// Two rows of features.
+    pair: Buffer<f32>,
+    /// A tile of rows of the output.
+    results: Buffer<f32>,
+}
+
+/// Cells between rows of scores: not a power of two.
+fn score_stride(length: usize) -> usize {
+    whole_lines(length) + WIDTH
+}
+
+impl Scratch {
+    pub(super) fn new(layout: Layout, length: usize, head_dim: usize) -> Self {
+        let width = layout.cells(head_dim);
+        let mut key_words = Buffer::new(whole_lines(length));
+        for (key, word) in key_words.iter_mut().enumerate() {
+            *word = key_word(key);
+        }
+        Self {
+            keys: Buffer::new(right_len(width, length)),
+            values: Buffer::new(right_len(layout.cells(length), head_dim)),
+            queries: Buffer::new(BLOCK * width),
+            scores: Buffer::new(BLOCK * score_stride(length)),
+            largest: Buffer::new(BLOCK * WIDTH),
+            bias: Buffer::new(whole_lines(length)),
+            key_words,
+            pair: Buffer::new(2 * whole_lines(head_dim)),
+            results: Buffer::new(ROWS * whole_lines(head_dim)),
+        }
+    }
+}
+
+/// The kernel.
+pub(super) struct Forward<'a> {
+    pub(super) task: Task<'a>,
+    pub(super) scratch: &'a mut Scratch,
+    /// The output and its stride.
+    pub(super) out: (&'a SharedMut<'a, u32>, usize),
+    /// Of this head.
+    pub(super) statistics: &'a mut [f32],
+}
+
+impl Kernel for Forward<'_> {
+    type Output = ();
+    #[inline(always)]
+    fn run<S: Lanes>(self, s: S) {
+        match self.task.layout {
+            Layout::Single => self.attend::<S, Single>(s),
+            Layout::Rounded => self.attend::<S, Rounded>(s),
+            Layout::Pairs => self.attend::<S, Pairs>(s),
+        }
+    }
+}
+
+impl Forward<'_> {
+    #[inline(always)]
+    fn attend<S: Lanes, C: Cells>(mut self, s: S) {
+        let inputs = self.task.inputs;
+        let [q, k, v] = [inputs.q, inputs.k, inputs.v].map(|rows| self.task.head(rows));
+        let (length, features) = (q.length, self.task.shape.head_dim);
+        let scratch = &mut *self.scratch;
+        pack_positions::<S>(k, &mut scratch.keys);
+        let (pair, values) = (&mut scratch.pair, &mut scratch.values);
+        pack_features::<S, C>(s, v, 0, length, features, pair, values);
+        if let Some(visible) = self.task.visible() {
+            for (bias, visible) in scratch.bias.iter_mut().zip(visible) {
+                *bias = if *visible { 0.0 } else { f32::NEG_INFINITY };
+            }
+        }
+        for first in (0..length).step_by(BLOCK) {
+            let rows = BLOCK.min(length - first);
+            self.scores::<S, C>(s, q, first, rows);
+            for row in (0..rows).step_by(S::HEIGHT) {
+                let scales = self.weights::<S, C>(s, first, row, rows);
+                self.output::<S, C>(s, first, row, rows, &scales, v);
+            }
+        }
+    }
+
+    /// Scores of `rows` queries from `first` on; minus infinity where the key is
+    /// hidden or later, up to the last tile's end.
+    #[inline(always)]
+    fn scores<S: Lanes, C: Cells>(&mut self, s: S, q: Head, first: usize, rows: usize) {
+        let scratch = &mut *self.scratch;
+        let stride = score_stride(q.length);
+        copy_rows(q, first, &mut scratch.queries);
+        scratch.largest.fill(f32::NEG_INFINITY);
+        let left = Left::rows(&scratch.queries, q.width);
+        let right = Right {
+            cells: &scratch.keys,
+            k: q.width,
+            columns: q.length,
+        };
+        let bias = self.task.visible().map(|_| &scratch.bias[..]);
+        let mut sums: Line<Tile> = Line([[0.0; COLUMNS]; ROWS]);
+        for column in (0..first + rows).step_by(S::LINES * WIDTH) {
+            let (panel, lines) = right.panel::<S>(column, 0, q.width);
+            for row in (0..rows).step_by(S::HEIGHT) {
+                let query = first + row;
+                if column >= query + S::HEIGHT {
+                    continue;
+                }
+                tile::<S, C>(s, left.tile(row, 0), panel, lines, &mut sums.0);
+                if column + lines * WIDTH > query + 1 {
+                    for (i, sums) in sums.0[..S::HEIGHT].iter_mut().enumerate() {
+                        let later = (query + i + 1).saturating_sub(column).min(COLUMNS);
+                        sums[later..].fill(f32::NEG_INFINITY);
+                    }
+                }
+                for (i, sums) in sums.0[..S::HEIGHT].iter().enumerate() {
+                    let largest = &mut scratch.largest.as_chunks_mut::<WIDTH>().0[row + i];
+                    let scores = &mut scratch.scores[(row + i) * stride + column..];
+                    let scores = scores.as_chunks_mut().0[..lines].iter_mut();
+                    let mut most = s.load(largest);
+                    let sums = sums.as_chunks().0.iter().enumerate();
+                    for (scores, (line, sums)) in scores.zip(sums) {
+                        let mut x = s.load(sums);
+                        if let Some(bias) = bias {
+                            let from = column / WIDTH + line;
+                            x = s.add(x, s.load(&bias.as_chunks().0[from]));
+                        }
+                        s.store_bits(x, scores);
+                        most = s.max(most, x);
+                    }
+                    s.store(most, largest);
+                }
+            }
+        }
+    }
+
+    /// Turns the scores of the tile at `row` into weights that are not yet
+    /// divided, writes the statistics, and returns what the outputs are to be
+    /// multiplied by; 0 for a query that sees no key.
+    #[inline(always)]
+    fn weights<S: Lanes, C: Cells>(
+        &mut self,
+        s: S,
+        first: usize,
+        row: usize,
+        rows: usize,
+    ) -> [f32; ROWS] {
+        let length = self.task.shape.length;
+        let stride = score_stride(length);
+        let lines = (first + row + S::HEIGHT).min(length).div_ceil(WIDTH);
+        let scratch = &mut *self.scratch;
+        let words = scratch.key_words.as_chunks().0;
+        let mut scales = [0.0; ROWS];
+        for i in row..rows.min(row + S::HEIGHT) {
+            let scores = &mut scratch.scores[i * stride..][..lines * WIDTH];
+            let largest = s.load(&scratch.largest.as_chunks().0[i]);
+            let largest = s.largest(largest).max(f32::MIN);
+            let dropout = self.task.inputs.dropout.map(|dropout| {
+                let row_key = dropout.row_key(self.task.row(first + i));
+                (row_key, dropout.threshold())
+            });
+            let mut sum = s.splat(0.0);
+            for (line, words) in words[..lines].iter().enumerate() {
+                let scores_of_line = s.load_bits(&scores.as_chunks().0[line]);
+                let mut e = exp(s, s.sub(scores_of_line, s.splat(largest)));
+                sum = s.add(sum, e);
+                if let Some((row_key, threshold)) = dropout {
+                    e = s.keep_scrambled(e, words, row_key, threshold);
+                }
+                let cells = WIDTH / C::GROUP;
+                C::line(s, e, &mut scores[line * cells..][..cells]);
+            }
+            let sum = s.sum(sum);
+            (self.statistics[first + i], scales[i - row]) = match sum == 0.0 {
+                true => (f32::INFINITY, 0.0),
+                false => (largest + sum.ln(), self.task.scale() / sum),
+            };
+        }
+        scales
+    }
+
+    /// The outputs of the tile at `row`.
+    #[inline(always)]
+    fn output<S: Lanes, C: Cells>(
+        &mut self,
+        s: S,
+        first: usize,
+        row: usize,
+        rows: usize,
+        scales: &[f32; ROWS],
+        v: Head,
+    ) {
+        let scratch = &mut *self.scratch;
+        let features = self.task.shape.head_dim;
+        let full = whole_lines(features);
+        let right = Features {
+            cells: &scratch.values,
+            k: v.length.div_ceil(C::GROUP),
+            columns: features,
+        };
+        let left = Left::rows(&scratch.scores, score_stride(v.length)).tile(row, 0);
+        let end = (first + row + S::HEIGHT).min(v.length).div_ceil(C::GROUP);
+        let mut sums: Line<Tile> = Line([[0.0; COLUMNS]; ROWS]);
+        let mut column = 0;
+        while column < features {
+            let (panel, count) = right.panel::<S>(column, 0, end);
+            tile::<S, C>(s, left, panel, count, &mut sums.0);
+            for (i, (sums, scale)) in sums.0.iter().zip(scales).enumerate() {
+                let results = &mut scratch.results[i * full + column..];
+                let results = results.as_chunks_mut().0[..count].iter_mut();
+                for (out, sums) in results.zip(sums.as_chunks().0) {
+                    s.store(s.mul(s.load(sums), s.splat(*scale)), out);
+                }
+            }
+            column += lines::<S>(column, features) * WIDTH;
+        }
+        let (out, stride) = self.out;
+        for i in row..rows.min(row + S::HEIGHT) {
+            let query = first + i;
+            let results = &mut scratch.results[(i - row) * full..][..features];
+            if scales[i - row] == 0.0 {
+                blind::output::<S, C>(s, &self.task, query, v, &mut scratch.pair, results);
+            }
+            // SAFETY: the cells of this task's head, which no other task writes.
+            let out = unsafe { out.part(self.task.cell(stride, query), v.width) };
+            C::along(s, results, out);
+        }
+    }
+}

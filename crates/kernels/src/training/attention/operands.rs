@@ -1,0 +1,140 @@
+//! The operands of attention's products, cut out of the rows of one head.
+//!
+//! All are made of the same rows of cells `[position, head_dim]`:
+//! - the rows themselves as a left operand: [`copy_rows`], close together, since
+//!   rows a power of two apart would share a few lines of the cache;
+//! - a right operand over (`k` = feature, column = position): [`pack_positions`],
+//!   whole cells, in the panels of [`super::super::panels`];
+//! - a right operand over (`k` = position, column = feature):
+//!   [`pack_features`], where pairs of features become pairs of positions. Its
+//!   panels are cut evenly ([`lines`]): 64 features as 32 + 32 and not as 48 + 16,
+//!   which would leave too few sums in flight.
+
+use crate::lanes::{Lanes, WIDTH};
+use crate::training::cells::Cells;
+use crate::training::panels;
+
+/// The rows of one head of one sequence.
+#[derive(Clone, Copy)]
+pub(super) struct Head<'a> {
+    /// From the head's first cell of the first position on.
+    pub(super) cells: &'a [u32],
+    /// Cells from a row to the next.
+    pub(super) stride: usize,
+    /// Positions.
+    pub(super) length: usize,
+    /// Cells of a row.
+    pub(super) width: usize,
+}
+
+impl<'a> Head<'a> {
+    #[inline(always)]
+    pub(super) fn row(self, position: usize) -> &'a [u32] {
+        &self.cells[position * self.stride..][..self.width]
+    }
+}
+
+/// Copies the rows from `first` on to `out`, `[rows, width]`; rows that do not
+/// exist are zeros.
+#[inline(always)]
+pub(super) fn copy_rows(head: Head, first: usize, out: &mut [u32]) {
+    for (i, out) in out.chunks_exact_mut(head.width).enumerate() {
+        match first + i < head.length {
+            true => out.copy_from_slice(head.row(first + i)),
+            false => out.fill(0),
+        }
+    }
+}
+
+/// Packs the panels over (feature, position).
+#[inline(always)]
+pub(super) fn pack_positions<S: Lanes>(head: Head, out: &mut [u32]) {
+    let k = head.width;
+    for column in (0..head.length).step_by(S::LINES * WIDTH) {
+        let width = panels::lines::<S>(column, head.length) * WIDTH;
+        let panel = &mut out[column * k..][..k * width];
+        for i in 0..width {
+            let cells = panel[i..].iter_mut().step_by(width);
+            if column + i < head.length {
+                for (out, cell) in cells.zip(head.row(column + i)) {
+                    *out = *cell;
+                }
+            } else {
+                cells.for_each(|out| *out = 0);
+            }
+        }
+    }
+}
+
+/// Lines of the panel at `column` of an operand of `columns` features.
+#[inline(always)]
+pub(super) fn lines<S: Lanes>(column: usize, columns: usize) -> usize {
+    let lines = (columns - column).div_ceil(WIDTH);
+    match lines > S::LINES && lines < 2 * S::LINES {
+        true => lines.div_ceil(2),
+        false => lines.min(S::LINES),
+    }
+}
+
+/// Packs the panels over (position, feature) of `positions` positions from
+/// `first` on; those that do not exist are zeros. `pair` holds two rows of
+/// values, each `features` and zeros up to a whole line.
+#[inline(always)]
+pub(super) fn pack_features<S: Lanes, C: Cells>(
+    s: S,
+    head: Head,
+    first: usize,
+    positions: usize,
+    features: usize,
+    pair: &mut [f32],
+    out: &mut [u32],
+) {
+    let k = positions.div_ceil(C::GROUP);
+    let (low, high) = pair.split_at_mut(features.next_multiple_of(WIDTH));
+    for group in 0..k {
+        let position = first + group * C::GROUP;
+        for (i, values) in [&mut *low, &mut *high][..C::GROUP].iter_mut().enumerate() {
+            match position + i < head.length {
+                true => C::widen(s, head.row(position + i), &mut values[..features]),
+                false => values[..features].fill(0.0),
+            }
+        }
+        let (low, high) = (low.as_chunks().0, high.as_chunks().0);
+        let mut column = 0;
+        while column < features {
+            let lines = lines::<S>(column, features);
+            let out = &mut out[column * k + group * lines * WIDTH..][..lines * WIDTH];
+            let from = column / WIDTH;
+            for (line, out) in out.as_chunks_mut().0.iter_mut().enumerate() {
+                let (low, high) = (s.load(&low[from + line]), s.load(&high[from + line]));
+                C::across(s, low, high, out);
+            }
+            column += lines * WIDTH;
+        }
+    }
+}
+
+/// A right operand over (position, feature).
+#[derive(Clone, Copy)]
+pub(super) struct Features<'a> {
+    pub(super) cells: &'a [u32],
+    /// Cells along the positions.
+    pub(super) k: usize,
+    pub(super) columns: usize,
+}
+
+impl<'a> Features<'a> {
+    /// Cells `from..to` of the panel at `column`, and its lines.
+    #[inline(always)]
+    pub(super) fn panel<S: Lanes>(
+        self,
+        column: usize,
+        from: usize,
+        to: usize,
+    ) -> (&'a [u32], usize) {
+        let lines = lines::<S>(column, self.columns);
+        let width = lines * WIDTH;
+        let panel = &self.cells[column * self.k..];
+        (&panel[from * width..to * width], lines)
+    }
+}
