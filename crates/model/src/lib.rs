@@ -10,6 +10,7 @@ pub mod dropout;
 pub mod folder;
 pub mod loss;
 pub mod parameters;
+pub mod rotary;
 pub mod transformer;
 pub mod weights;
 
