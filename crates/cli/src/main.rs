@@ -1,7 +1,7 @@
 //! `tchaikovsky`: learns from piano MIDI and performs.
 
 mod commands;
-mod pieces;
+mod option_file;
 mod progress;
 mod say;
 mod spelling;
@@ -9,9 +9,10 @@ mod stop;
 mod usage;
 mod write;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 /// Learns from piano MIDI and performs.
 ///
@@ -43,16 +44,8 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let cli = Cli::parse_from(spelling::with_hyphens(std::env::args_os()));
-    let result = match cli.command {
-        Command::Tokenize(args) => commands::tokenize::run(args),
-        Command::Train(args) => commands::train::run(args),
-        Command::Generate(args) => commands::generate::run(args),
-        Command::Evaluate(args) => commands::evaluate::run(args),
-        Command::Encode(args) => commands::encode::run(args),
-        Command::Decode(args) => commands::decode::run(args),
-        Command::Inspect(args) => commands::inspect::run(args),
-    };
+    let args = spelling::with_hyphens(std::env::args_os());
+    let result = option_file::expand(&Cli::command(), args).and_then(run);
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if say::reader_has_gone(&error) => ExitCode::SUCCESS,
@@ -60,6 +53,18 @@ fn main() -> ExitCode {
             eprintln!("tchaikovsky: {}", message(&error));
             usage::exit_code(&error)
         }
+    }
+}
+
+fn run(args: Vec<OsString>) -> anyhow::Result<()> {
+    match Cli::parse_from(args).command {
+        Command::Tokenize(args) => commands::tokenize::run(args),
+        Command::Train(args) => commands::train::run(args),
+        Command::Generate(args) => commands::generate::run(args),
+        Command::Evaluate(args) => commands::evaluate::run(args),
+        Command::Encode(args) => commands::encode::run(args),
+        Command::Decode(args) => commands::decode::run(args),
+        Command::Inspect(args) => commands::inspect::run(args),
     }
 }
 

@@ -18,6 +18,23 @@ impl fmt::Display for WrongUse {
 
 impl std::error::Error for WrongUse {}
 
+/// The user ended the work before its end.
+#[derive(Debug)]
+pub struct Stopped(String);
+
+impl fmt::Display for Stopped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Stopped {}
+
+/// An error of work that the user stopped, with how to go on.
+pub fn stopped(message: impl Into<String>) -> anyhow::Error {
+    Stopped(message.into()).into()
+}
+
 /// An error of wrong use with this message.
 pub fn wrong_use(message: impl Into<String>) -> anyhow::Error {
     WrongUse(message.into()).into()
@@ -26,7 +43,7 @@ pub fn wrong_use(message: impl Into<String>) -> anyhow::Error {
 /// The exit code of an error.
 pub fn exit_code(error: &anyhow::Error) -> ExitCode {
     let corpus = error.downcast_ref::<CorpusError>();
-    if matches!(corpus, Some(CorpusError::Stopped)) {
+    if matches!(corpus, Some(CorpusError::Stopped)) || error.is::<Stopped>() {
         return ExitCode::from(130);
     }
     let too_small = matches!(

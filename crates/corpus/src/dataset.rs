@@ -12,7 +12,7 @@ use remi::{BaseTokens, Tokenizer};
 use serde::{Deserialize, Serialize};
 
 use crate::CorpusError;
-use crate::split::Split;
+use crate::split::{SPLIT_SEED, Split, by_hash};
 
 /// The format's version.
 pub(crate) const FORMAT: u32 = 1;
@@ -60,6 +60,16 @@ pub struct Piece {
     pub offset: u64,
     /// BLAKE3 hash of the notes in real time.
     pub notes_blake3: String,
+}
+
+impl Piece {
+    /// Whether the piece is among this share of all pieces that its notes pick
+    /// for validation: as tokenising picks them by default, so that a share
+    /// no larger than its own picks none of its training pieces.
+    pub fn is_held_out(&self, share: f64) -> bool {
+        let hash = blake3::Hash::from_hex(&self.notes_blake3);
+        hash.is_ok_and(|hash| by_hash(&hash, SPLIT_SEED, share) == Split::Valid)
+    }
 }
 
 /// An open dataset folder.

@@ -70,6 +70,9 @@ impl Manifest {
     }
 }
 
+/// The seed of splits where none is given.
+pub(crate) const SPLIT_SEED: u64 = 255;
+
 /// Train or valid by the hash of a piece's notes and a seed: the same whatever
 /// other pieces there are.
 pub(crate) fn by_hash(hash: &blake3::Hash, seed: u64, valid_proportion: f64) -> Split {

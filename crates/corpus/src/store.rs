@@ -25,10 +25,7 @@ impl Store {
         if target.exists() {
             return Err(CorpusError::Exists(target.to_owned()));
         }
-        let parent = match target.parent() {
-            Some(parent) if !parent.as_os_str().is_empty() => parent,
-            _ => Path::new("."),
-        };
+        let parent = parent_of(target);
         fs::create_dir_all(parent).map_err(CorpusError::io("create", parent))?;
         let folder = tempfile::Builder::new()
             .prefix(".dataset-")
@@ -161,9 +158,28 @@ impl Staged {
         }
         let target = &store.target;
         fs::rename(store.folder.path(), target).map_err(CorpusError::io("write", target))?;
+        sync_entries(target).map_err(CorpusError::io("write", target))?;
         // Renamed: under its temporary name nothing is left to remove.
         let _temporary_name = store.folder.keep();
         Ok(())
+    }
+}
+
+/// Puts the name of a renamed folder onto the disk; only Unix has a call for it.
+#[cfg(unix)]
+fn sync_entries(target: &Path) -> std::io::Result<()> {
+    File::open(parent_of(target))?.sync_all()
+}
+
+#[cfg(not(unix))]
+fn sync_entries(_target: &Path) -> std::io::Result<()> {
+    Ok(())
+}
+
+fn parent_of(target: &Path) -> &Path {
+    match target.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
     }
 }
 

@@ -5,7 +5,7 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-/// How the names of unfinished folders begin; they lie beside their target.
+/// How the names of unfinished files and folders begin; they lie beside their target.
 pub const UNFINISHED_PREFIX: &str = ".unfinished-";
 
 /// Writes a file and waits until it is on the disk. Not atomic by itself: for
@@ -17,6 +17,48 @@ pub fn write_synced(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = File::create(path)?;
     file.write_all(bytes)?;
     file.sync_all()
+}
+
+/// Writes a file under a temporary name beside its own, then renames it. Missing
+/// parent folders are made.
+///
+/// # Errors
+/// What the system says; then what was at `target` is still there, and nothing
+/// else.
+pub fn write_file(target: &Path, bytes: &[u8]) -> io::Result<()> {
+    let parent = parent_of(target);
+    fs::create_dir_all(&parent)?;
+    let mut file = tempfile::Builder::new()
+        .prefix(UNFINISHED_PREFIX)
+        .tempfile_in(&parent)?;
+    file.write_all(bytes)?;
+    file.as_file().sync_all()?;
+    set_readable(file.as_file())?;
+    file.persist(target)?;
+    sync_entries(&parent)
+}
+
+/// Temporary files are made for their owner alone.
+#[cfg(unix)]
+fn set_readable(file: &File) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    file.set_permissions(fs::Permissions::from_mode(0o644))
+}
+
+#[cfg(not(unix))]
+fn set_readable(_file: &File) -> io::Result<()> {
+    Ok(())
+}
+
+/// Puts the names in a folder onto the disk; only Unix has a call for it.
+#[cfg(unix)]
+fn sync_entries(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
+}
+
+#[cfg(not(unix))]
+fn sync_entries(_folder: &Path) -> io::Result<()> {
+    Ok(())
 }
 
 /// Makes `target` a folder with what `fill` writes into the empty folder it is
@@ -44,7 +86,7 @@ pub fn write_folder<E: From<io::Error>>(
         fs::rename(target, temporary.path().join("old"))?;
     }
     fs::rename(&new, target)?;
-    File::open(&parent)?.sync_all()?;
+    sync_entries(&parent)?;
     temporary.close()?;
     Ok(())
 }
@@ -63,7 +105,10 @@ pub fn remove_unfinished(target: &Path) -> io::Result<()> {
         let entry = entry?;
         let name: OsString = entry.file_name();
         if name.to_string_lossy().starts_with(UNFINISHED_PREFIX) {
-            fs::remove_dir_all(entry.path())?;
+            match entry.file_type()?.is_dir() {
+                true => fs::remove_dir_all(entry.path())?,
+                false => fs::remove_file(entry.path())?,
+            }
         }
     }
     Ok(())
@@ -82,8 +127,8 @@ fn sync_folder(folder: &Path) -> io::Result<()> {
         if path.is_dir() {
             sync_folder(&path)?;
         } else {
-            File::open(&path)?.sync_all()?;
+            File::options().write(true).open(&path)?.sync_all()?;
         }
     }
-    File::open(folder)?.sync_all()
+    sync_entries(folder)
 }

@@ -8,6 +8,7 @@ use burn::tensor::{Bool, Tensor, TensorData};
 use crate::batch::Batch;
 use crate::config::{NORM_EPSILON, PAD};
 use crate::dropout::Dropout;
+use crate::rotary::Rotary;
 
 /// A linear layer: `weight` is `[out, in]` as Equinox stores it.
 #[derive(Module, Debug)]
@@ -91,6 +92,8 @@ pub struct Pass {
     pub hidden: Tensor<4, Bool>,
     /// Attention dropout, `None` at inference.
     pub dropout: Option<Dropout>,
+    /// Rotary positions; `None` where positions are learned.
+    pub rotary: Option<Rotary>,
 }
 
 /// Which keys each query may not see, `[rows, length, length]` row-major: later
@@ -132,8 +135,12 @@ fn attend(x: Tensor<2>, attn: &Attention, pass: &Pass, layer: usize) -> Tensor<2
     let [_, dim] = x.dims();
     let head_dim = dim / heads;
     let split = |y: Tensor<2>| y.reshape([rows, length, heads, head_dim]).swap_dims(1, 2);
-    let query = split(attn.query_proj.forward(x.clone())) / (head_dim as f64).sqrt();
-    let key = split(attn.key_proj.forward(x.clone()));
+    let turn = |y: Tensor<4>| match &pass.rotary {
+        Some(rotary) => rotary.turn(y),
+        None => y,
+    };
+    let query = turn(split(attn.query_proj.forward(x.clone()))) / (head_dim as f64).sqrt();
+    let key = turn(split(attn.key_proj.forward(x.clone())));
     let value = split(attn.value_proj.forward(x));
 
     let scores = query.matmul(key.swap_dims(2, 3));

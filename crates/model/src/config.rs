@@ -40,6 +40,17 @@ pub struct ModelConfig {
     /// Whether the weights were trained in bf16. Only recorded: computation is
     /// in f32.
     pub use_bf16: bool,
+    /// Rotary positions (Su and others, 2021) in place of learned ones.
+    #[serde(skip_serializing_if = "is_off")]
+    pub rotary: bool,
+    /// The token embeddings serve as the head's weight too.
+    #[serde(skip_serializing_if = "is_off")]
+    pub tied: bool,
+}
+
+/// What the original does not know is only written where it is used.
+fn is_off(switch: &bool) -> bool {
+    !switch
 }
 
 impl Default for ModelConfig {
@@ -53,6 +64,8 @@ impl Default for ModelConfig {
             max_sequence_length: 1024,
             dropout: 0.1,
             use_bf16: false,
+            rotary: false,
+            tied: false,
         }
     }
 }
@@ -96,6 +109,9 @@ pub enum ConfigError {
     /// The dropout probability is not in `[0, 1)`.
     #[error("dropout is {0}: it has to be at least 0 and less than 1")]
     Dropout(f64),
+    /// Rotary positions turn pairs of a head's values.
+    #[error("head_dim is {0}: rotary positions need an even one")]
+    OddHead(usize),
     /// The vocabulary has no room for PAD, BOS and EOS and one token.
     #[error("vocab_size is {0}: it has to be at least 4 (PAD, BOS, EOS and one token)")]
     VocabTooSmall(usize),
@@ -153,6 +169,9 @@ impl ModelConfig {
                 heads: self.heads,
                 head_dim: self.head_dim,
             });
+        }
+        if self.rotary && !self.head_dim.is_multiple_of(2) {
+            return Err(ConfigError::OddHead(self.head_dim));
         }
         if !(0.0..1.0).contains(&self.dropout) {
             return Err(ConfigError::Dropout(self.dropout));

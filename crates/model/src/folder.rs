@@ -31,7 +31,8 @@ pub const TOKENIZER_FILE: &str = "tokenizer.json";
 /// Name of the model card.
 pub const CARD_FILE: &str = "README.md";
 
-const HASH_KEY: &str = "tokenizer_sha256";
+/// Key of the tokenizer's hash in `config.json` and in the weights' header.
+pub const HASH_KEY: &str = "tokenizer_sha256";
 
 /// Why a model folder cannot be read or written.
 #[derive(Debug, Error)]
@@ -84,17 +85,18 @@ pub enum FolderError {
     },
     /// Tokenizer and model do not belong together.
     #[error(
-        "{folder}: the model in {file} was trained with a tokenizer of SHA-256 {expected}, \
-         but tokenizer.json has {found}: put the right tokenizer.json back"
+        "{model} was trained with a tokenizer of SHA-256 {expected}, but {tokenizer} has {found}: \
+         put the right tokenizer.json back; a dataset for it is made by \
+         `tchaikovsky tokenize --tokenizer`"
     )]
-    TokenizerMismatch {
-        /// The folder.
-        folder: PathBuf,
-        /// The file that names the expected hash.
-        file: &'static str,
+    OtherTokenizer {
+        /// The file or folder that names the expected hash.
+        model: PathBuf,
         /// The hash it names.
         expected: String,
-        /// Hash of `tokenizer.json`.
+        /// The tokenizer's file.
+        tokenizer: PathBuf,
+        /// Its hash.
         found: String,
     },
     /// The weights cannot be read or do not fit `config.json`.
@@ -138,35 +140,17 @@ impl ModelFolder {
         if !folder.is_dir() {
             return Err(FolderError::NoFolder(folder.to_owned()));
         }
-        let (config, expected) = read_config_file(&folder.join(CONFIG_FILE))?;
+        let (config, expected) = read_config_and_hash(&folder.join(CONFIG_FILE))?;
         let tokenizer = read_file(&folder.join(TOKENIZER_FILE))?;
-        let found = sha256(&tokenizer);
-        let mismatch = |file, expected: &str| FolderError::TokenizerMismatch {
-            folder: folder.to_owned(),
-            file,
-            expected: expected.to_owned(),
-            found: found.clone(),
-        };
-        match expected {
-            Some(expected) if expected == found => {}
-            Some(expected) => return Err(mismatch(CONFIG_FILE, &expected)),
-            None => {
-                return Err(FolderError::NoTokenizerHash {
-                    path: folder.join(CONFIG_FILE),
-                    found,
-                });
-            }
-        }
         let of_weights = |source| FolderError::Weights {
             folder: folder.to_owned(),
             source,
         };
         let weights = Weights::read(&folder.join(WEIGHTS_FILE)).map_err(of_weights)?;
-        if let Some(expected) = weights.metadata(HASH_KEY)
-            && expected != found
-        {
-            return Err(mismatch(WEIGHTS_FILE, expected));
-        }
+        let in_weights = weights.metadata(HASH_KEY).map(str::to_owned);
+        let named = [(CONFIG_FILE, expected), (WEIGHTS_FILE, in_weights)];
+        let named = named.map(|(file, hash)| (folder.join(file), hash));
+        check_tokenizer(&named, &folder.join(TOKENIZER_FILE), &tokenizer)?;
         weights.check(&config).map_err(of_weights)?;
         let card = fs::read_to_string(folder.join(CARD_FILE)).unwrap_or_default();
         Ok(Self {
@@ -175,6 +159,21 @@ impl ModelFolder {
             tokenizer,
             card,
         })
+    }
+
+    /// Checks that the tokenizer in the file `tokenizer` (its bytes given) is that
+    /// of this model, which lies in `folder`.
+    ///
+    /// # Errors
+    /// [`FolderError::OtherTokenizer`].
+    pub fn check_tokenizer(
+        &self,
+        folder: &Path,
+        tokenizer: &Path,
+        bytes: &[u8],
+    ) -> Result<(), FolderError> {
+        let named = [(folder.to_owned(), Some(sha256(&self.tokenizer)))];
+        check_tokenizer(&named, tokenizer, bytes)
     }
 
     /// Writes the folder whole or not at all; an old one at `folder` is replaced.
@@ -218,12 +217,36 @@ impl ModelFolder {
     }
 }
 
-/// Reads a `config.json`, ours or the JAX original's.
+/// Checks that a tokenizer (its file and bytes) is the one whose hash a model's
+/// files name; each of them is given with the hash it names, if any.
 ///
 /// # Errors
-/// [`FolderError::Read`], [`FolderError::ConfigJson`] or [`FolderError::Config`].
-pub fn read_config(path: &Path) -> Result<ModelConfig, FolderError> {
-    read_config_file(path).map(|(config, _)| config)
+/// [`FolderError::OtherTokenizer`] for the first file that names another,
+/// [`FolderError::NoTokenizerHash`] when none names any.
+pub fn check_tokenizer(
+    named: &[(PathBuf, Option<String>)],
+    tokenizer: &Path,
+    bytes: &[u8],
+) -> Result<(), FolderError> {
+    let found = sha256(bytes);
+    let mut hashes = named
+        .iter()
+        .filter_map(|(file, hash)| Some((file, hash.as_ref()?)));
+    if let Some((model, expected)) = hashes.clone().find(|(_, hash)| **hash != found) {
+        return Err(FolderError::OtherTokenizer {
+            model: model.clone(),
+            expected: expected.clone(),
+            tokenizer: tokenizer.to_owned(),
+            found,
+        });
+    }
+    match (hashes.next(), named.first()) {
+        (None, Some((path, _))) => Err(FolderError::NoTokenizerHash {
+            path: path.clone(),
+            found,
+        }),
+        _ => Ok(()),
+    }
 }
 
 /// SHA-256 of `bytes` as 64 hexadecimal digits.
@@ -234,7 +257,19 @@ pub fn sha256(bytes: &[u8]) -> String {
         .collect()
 }
 
-fn read_config_file(path: &Path) -> Result<(ModelConfig, Option<String>), FolderError> {
+/// Reads a `config.json`, ours or the JAX original's.
+///
+/// # Errors
+/// [`FolderError::Read`], [`FolderError::ConfigJson`] or [`FolderError::Config`].
+pub fn read_config(path: &Path) -> Result<ModelConfig, FolderError> {
+    read_config_and_hash(path).map(|(config, _)| config)
+}
+
+/// Reads a `config.json` and the hash of the tokenizer that it names.
+///
+/// # Errors
+/// Those of [`read_config`].
+pub fn read_config_and_hash(path: &Path) -> Result<(ModelConfig, Option<String>), FolderError> {
     let bytes = read_file(path)?;
     let file: ConfigFile =
         serde_json::from_slice(&bytes).map_err(|source| FolderError::ConfigJson {

@@ -11,6 +11,7 @@ pub mod folder;
 pub mod fused;
 pub mod loss;
 pub mod parameters;
+pub mod rotary;
 pub mod transformer;
 pub mod weights;
 

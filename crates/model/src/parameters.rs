@@ -49,7 +49,10 @@ pub fn parameters(config: &ModelConfig) -> Vec<Parameter> {
     let dim = config.dim;
     let mut list = Vec::new();
     embedding(&mut list, "id_embeddings", config.vocab_size, dim);
-    embedding(&mut list, "pos_embeddings", config.max_sequence_length, dim);
+    if !config.rotary {
+        let positions = config.max_sequence_length;
+        embedding(&mut list, "pos_embeddings", positions, dim);
+    }
     for layer in 0..config.num_layers {
         let path = |part: &str| format!("decoder.layers.{layer}.{part}");
         for projection in ["query_proj", "key_proj", "value_proj"] {
@@ -65,6 +68,9 @@ pub fn parameters(config: &ModelConfig) -> Vec<Parameter> {
     }
     norm(&mut list, "norm_out", dim);
     linear(&mut list, "out_head", config.vocab_size, dim, true);
+    if config.tied {
+        list.retain(|parameter| parameter.name != "out_head.weight");
+    }
     list
 }
 

@@ -7,6 +7,7 @@ use crate::batch::Batch;
 use crate::block::{Attention, Block, LayerNorm, Linear, Mlp, Pass, hidden_keys, parallel_block};
 use crate::config::ModelConfig;
 use crate::dropout::Dropout;
+use crate::rotary::Rotary;
 use crate::weights::{Weights, WeightsError};
 
 /// A table of vectors.
@@ -14,6 +15,15 @@ use crate::weights::{Weights, WeightsError};
 pub struct Embedding {
     /// `[rows, dim]`.
     pub weight: Param<Tensor<2>>,
+}
+
+/// From the final norm to logits.
+#[derive(Module, Debug)]
+pub struct Head {
+    /// `[vocab_size, dim]`; none where the token embeddings serve.
+    pub weight: Option<Param<Tensor<2>>>,
+    /// `[vocab_size]`.
+    pub bias: Param<Tensor<1>>,
 }
 
 /// The layers.
@@ -29,14 +39,15 @@ pub struct Decoder {
 pub struct Transformer {
     /// Token embeddings, `[vocab_size, dim]`.
     pub id_embeddings: Embedding,
-    /// Learned positions, `[max_sequence_length, dim]`.
-    pub pos_embeddings: Embedding,
+    /// Learned positions, `[max_sequence_length, dim]`; none where they are
+    /// rotary.
+    pub pos_embeddings: Option<Embedding>,
     /// The layers.
     pub decoder: Decoder,
     /// The final norm.
     pub norm_out: LayerNorm,
-    /// The head, `[vocab_size, dim]` with bias, not tied to the embeddings.
-    pub out_head: Linear,
+    /// The head.
+    pub out_head: Head,
     #[module(skip)]
     config: ModelConfig,
 }
@@ -60,12 +71,17 @@ impl Transformer {
         let layers = (0..config.num_layers)
             .map(|layer| load.block(&format!("decoder.layers.{layer}")))
             .collect::<Result<_, _>>()?;
+        let positions = (!config.rotary).then(|| load.embedding("pos_embeddings"));
+        let head = (!config.tied).then(|| load.parameter("out_head.weight"));
         Ok(Self {
             id_embeddings: load.embedding("id_embeddings")?,
-            pos_embeddings: load.embedding("pos_embeddings")?,
+            pos_embeddings: positions.transpose()?,
             decoder: Decoder { layers },
             norm_out: load.norm("norm_out")?,
-            out_head: load.linear("out_head", true)?,
+            out_head: Head {
+                weight: head.transpose()?,
+                bias: load.parameter("out_head.bias")?,
+            },
             config: config.clone(),
         })
     }
@@ -77,7 +93,13 @@ impl Transformer {
 
     /// The device that holds the parameters.
     pub fn device(&self) -> Device {
-        self.out_head.weight.device()
+        self.id_embeddings.weight.device()
+    }
+
+    /// The head's weight, `[vocab_size, dim]`: its own or the token embeddings.
+    pub fn head_weight(&self) -> Tensor<2> {
+        let own = self.out_head.weight.as_ref();
+        own.unwrap_or(&self.id_embeddings.weight).val()
     }
 
     /// Logits `[rows, length, vocab_size]`, f32, for the inputs of a batch.
@@ -85,7 +107,10 @@ impl Transformer {
     /// vocabulary. `dropout` is `None` at inference.
     pub fn forward(&self, batch: &Batch, dropout: Option<Dropout>) -> Tensor<3> {
         let (rows, length) = (batch.rows(), batch.length());
-        let logits = self.out_head.forward(self.trunk(batch, dropout));
+        let products = self
+            .trunk(batch, dropout)
+            .matmul(self.head_weight().transpose());
+        let logits = products + self.out_head.bias.val().unsqueeze();
         logits.reshape([rows, length, self.config.vocab_size])
     }
 
@@ -105,11 +130,18 @@ impl Transformer {
             length,
             hidden: Tensor::from_data(hidden, &device),
             dropout,
+            rotary: self
+                .config
+                .rotary
+                .then(|| Rotary::new(length, self.config.head_dim, &device)),
         };
         let tokens = self.id_embeddings.weight.val().select(0, ids);
-        let positions = self.pos_embeddings.weight.val().narrow(0, 0, length);
-        let x = tokens.reshape([rows, length, dim]) + positions.unsqueeze();
-        let mut x = x.reshape([rows * length, dim]);
+        let mut x = tokens;
+        if let Some(positions) = &self.pos_embeddings {
+            let positions = positions.weight.val().narrow(0, 0, length);
+            let sum = x.reshape([rows, length, dim]) + positions.unsqueeze();
+            x = sum.reshape([rows * length, dim]);
+        }
         for (layer, block) in self.decoder.layers.iter().enumerate() {
             x = parallel_block(x, block, &pass, layer);
         }

@@ -5,6 +5,7 @@ use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
+use rayon::{ThreadPool, ThreadPoolBuilder};
 use serde::{Deserialize, Serialize};
 
 use crate::error::TrainError;
@@ -32,6 +33,7 @@ pub struct Batches<'a> {
     limits: Limits,
     seed: u64,
     position: Position,
+    workers: Option<ThreadPool>,
     loaded: Epoch,
 }
 
@@ -42,23 +44,29 @@ struct Epoch {
 }
 
 impl<'a> Batches<'a> {
-    /// A stream from `position` on.
+    /// A stream from `position` on. `workers` threads prepare each epoch; all
+    /// cores when `None`.
     ///
     /// # Errors
-    /// [`TrainError::NoExamples`] when no piece is long enough.
+    /// [`TrainError::NoExamples`] when no piece is long enough,
+    /// [`TrainError::Workers`] when there are no such threads to be had.
     pub fn new(
         pieces: &'a dyn Pieces,
         chunks: Chunks,
         limits: Limits,
         seed: u64,
         position: Position,
+        workers: Option<usize>,
     ) -> Result<Self, TrainError> {
+        let pool = |threads| ThreadPoolBuilder::new().num_threads(threads).build();
+        let workers = workers.map(pool).transpose();
         let mut batches = Self {
             pieces,
             chunks,
             limits,
             seed,
             position,
+            workers: workers.map_err(|error| TrainError::Workers(error.to_string()))?,
             loaded: Epoch {
                 ids: Vec::new(),
                 windows: Vec::new(),
@@ -77,6 +85,15 @@ impl<'a> Batches<'a> {
     pub fn tokens(&self) -> usize {
         let windows = self.loaded.windows.iter();
         windows.map(|window| window.end - window.start - 1).sum()
+    }
+
+    /// Pieces that the current epoch leaves out because they are too short.
+    pub fn dropped(&self) -> usize {
+        let mut used = vec![false; self.loaded.ids.len()];
+        for window in &self.loaded.windows {
+            used[window.piece] = true;
+        }
+        used.iter().filter(|used| !**used).count()
     }
 
     /// The pieces of the current epoch, framed.
@@ -115,10 +132,15 @@ impl<'a> Batches<'a> {
     fn load(&mut self) -> Result<(), TrainError> {
         let epoch = self.position.epoch;
         let (pieces, chunks) = (self.pieces, self.chunks);
-        let indices = (0..pieces.len()).into_par_iter();
-        self.loaded.ids = indices
-            .map(|index| chunks.frame(pieces.ids(index, epoch)))
-            .collect();
+        let read = || {
+            let indices = (0..pieces.len()).into_par_iter();
+            let framed = |index| chunks.frame(pieces.ids(index, epoch));
+            indices.map(framed).collect()
+        };
+        self.loaded.ids = match &self.workers {
+            Some(pool) => pool.install(read),
+            None => read(),
+        };
         let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
         rng.set_stream(EPOCH_STREAMS + epoch);
         let cut =

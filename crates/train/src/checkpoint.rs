@@ -76,8 +76,9 @@ impl TrainState {
         pieces: usize,
         examples: usize,
     ) -> Self {
-        let fitting =
-            || memory::micro_batch_size(config, options.batch_size, memory::available_bytes());
+        // Half of the memory is left to others.
+        let room = memory::available_bytes() / 2;
+        let fitting = || memory::micro_batch_size(config, options.batch_size, room);
         Self {
             options: options.clone(),
             micro_batch_size: options.micro_batch_size.unwrap_or_else(fitting),

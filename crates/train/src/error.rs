@@ -11,8 +11,8 @@ use thiserror::Error;
 pub enum TrainError {
     /// No piece gives a training example.
     #[error(
-        "nothing to train on: of {pieces} pieces all are dropped by --min-sequence-length \
-         {min_sequence_length} (the longest has {longest} tokens): lower it or add pieces"
+        "nothing to train on: --min-sequence-length {min_sequence_length} drops all of {pieces} \
+         training pieces (the longest has {longest} tokens): lower it or add pieces"
     )]
     NoExamples {
         /// Number of pieces.
@@ -22,6 +22,9 @@ pub enum TrainError {
         /// The limit that dropped them.
         min_sequence_length: usize,
     },
+    /// The threads that prepare the data cannot be started.
+    #[error("cannot start the threads of --num-workers ({0}): give fewer")]
+    Workers(String),
     /// An option has an impossible value.
     #[error("{option} is {value}: {remedy}")]
     Option {
@@ -43,10 +46,11 @@ pub enum TrainError {
         /// Size of the vocabulary.
         vocab_size: usize,
     },
-    /// The loss is NaN or infinite.
+    /// The loss or its gradient is NaN or infinite.
     #[error(
-        "the loss became {loss} at step {step}: nothing of that step was saved; go on from the \
-         last checkpoint with a lower --learning-rate or a smaller --global-norm"
+        "the loss {loss} of step {step} or its gradient is not finite: nothing of that step was \
+         saved; go on from the last checkpoint by --resume, with a lower --learning-rate or \
+         --global-norm"
     )]
     NotFinite {
         /// The loss.
@@ -82,7 +86,10 @@ pub enum TrainError {
         given: String,
     },
     /// A file of the run cannot be read or written.
-    #[error("{path}: {source}")]
+    #[error(
+        "cannot read or write {path}: {source}; when that is put right, go on from the last \
+         checkpoint by --resume"
+    )]
     Io {
         /// The file.
         path: PathBuf,

@@ -13,7 +13,8 @@ pub fn stretches(length: usize, max: usize) -> impl Iterator<Item = std::ops::Ra
 }
 
 /// Scores `sequences` as they are (frame them first where the model expects
-/// it), `rows` stretches at a time, without dropout. `progress` gets the number
+/// it), up to `rows` stretches of one length at a time, without dropout, so that
+/// a score depends on nothing but its sequence. `progress` gets the number
 /// of stretches done and of all.
 ///
 /// # Errors
@@ -31,9 +32,11 @@ pub fn evaluate(
         let ids = sequence.as_ref();
         work.extend(stretches(ids.len(), max).map(|range| (index, &ids[range])));
     }
+    work.sort_by_key(|(_, ids)| ids.len());
     let mut scores = vec![Score::default(); sequences.len()];
     let mut done = 0;
-    for group in work.chunks(rows.max(1)) {
+    let alike = work.chunk_by(|(_, a), (_, b)| a.len() == b.len());
+    for group in alike.flat_map(|alike| alike.chunks(rows.max(1))) {
         let ids: Vec<_> = group.iter().map(|(_, ids)| ids).collect();
         if let Some(batch) = Batch::new(&ids) {
             check_ids(&batch, model.config().vocab_size)?;

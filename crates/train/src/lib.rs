@@ -1,25 +1,33 @@
 //! Training: pieces of token ids become a model.
 
 pub mod batches;
+mod canvas;
 pub mod card;
 pub mod checkpoint;
+pub mod curve;
+pub mod dataset;
 pub mod error;
 pub mod evaluate;
+pub mod log;
 pub mod memory;
 pub mod metrics;
 pub mod ngram;
 pub mod optimiser;
 pub mod options;
 pub mod pieces;
+pub mod precision;
 pub mod run;
 pub mod schedule;
 mod session;
+pub mod tensorboard;
+mod ticks;
 pub mod trainer;
 pub mod validation;
 
 pub use batches::{Batches, Position};
 pub use card::About;
 pub use checkpoint::{Best, Checkpoint, TrainState};
+pub use dataset::{AugmentedPieces, Sets, read_pieces};
 pub use error::TrainError;
 pub use evaluate::evaluate;
 pub use metrics::{EvalMetrics, Observer, Plan, StepMetrics};
@@ -27,6 +35,7 @@ pub use ngram::{Baseline, Nats};
 pub use optimiser::{Optimiser, Step};
 pub use options::TrainOptions;
 pub use pieces::{Chunks, Limits, Pieces, Window};
+pub use precision::Precision;
 pub use run::{End, Outcome, Run, Start, run};
 pub use schedule::Schedule;
 pub use trainer::{Finished, Trainer};

@@ -33,14 +33,14 @@ pub fn micro_batch_size(config: &ModelConfig, batch_size: usize, available: u64)
     (1..=batch_size.min(4)).rev().find(fits).unwrap_or(1)
 }
 
-/// Half of the memory that the system says is available, in bytes.
+/// The memory that the system says is available, in bytes.
 pub fn available_bytes() -> u64 {
     let text = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
     let line = text
         .lines()
         .find_map(|line| line.strip_prefix("MemAvailable:"));
     let kibibytes = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
-    kibibytes.map_or(UNKNOWN, |kibibytes| kibibytes * 1024 / 2)
+    kibibytes.map_or(UNKNOWN, |kibibytes| kibibytes * 1024)
 }
 
 #[cfg(test)]

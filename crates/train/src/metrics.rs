@@ -1,22 +1,21 @@
-//! What a run reports: to its observer and to `metrics.jsonl`.
+//! What a run reports, to its observer and to its log.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::TrainError;
 use crate::ngram::Nats;
-
-/// Name of the file of metrics in a run's folder, a JSON object a line.
-pub const METRICS_FILE: &str = "metrics.jsonl";
+use crate::precision::Precision;
 
 /// What a run is going to do.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Plan {
     /// Trained parameters of the model.
     pub parameters: usize,
+    /// Pieces that examples are cut from.
+    pub pieces: usize,
+    /// Pieces left out because they are shorter than `--min-sequence-length`.
+    pub dropped: usize,
     /// Examples an epoch.
     pub examples: usize,
     /// Labels an epoch.
@@ -29,8 +28,14 @@ pub struct Plan {
     pub micro_batch_size: usize,
     /// Micro batches a step.
     pub accumulations: u32,
+    /// Precision of matrix products.
+    pub precision: Precision,
+    /// Windows that an evaluation scores.
+    pub validation: usize,
     /// Estimated peak memory in bytes.
     pub memory: u64,
+    /// Memory that the system says is free, in bytes.
+    pub available: u64,
     /// Counting baselines on the evaluated windows; none without validation.
     pub baseline: Option<Nats>,
 }
@@ -86,55 +91,3 @@ pub trait Observer {
 }
 
 impl Observer for () {}
-
-/// `metrics.jsonl`, open for more lines.
-#[derive(Debug)]
-pub struct MetricsLog {
-    path: PathBuf,
-    file: File,
-}
-
-#[derive(Deserialize)]
-struct Line {
-    step: u64,
-}
-
-impl MetricsLog {
-    /// Opens the log of the run in `out`, keeping the lines of the first
-    /// `steps` steps: later ones are of steps that a kill undid.
-    ///
-    /// # Errors
-    /// [`TrainError::Io`].
-    pub fn open(out: &Path, steps: u64) -> Result<Self, TrainError> {
-        let path = out.join(METRICS_FILE);
-        let text = fs::read_to_string(&path).unwrap_or_default();
-        let step = |line: &str| {
-            serde_json::from_str::<Line>(line)
-                .ok()
-                .map(|line| line.step)
-        };
-        let kept = text
-            .lines()
-            .filter(|line| step(line).is_some_and(|step| step <= steps));
-        let kept: String = kept.flat_map(|line| [line, "\n"]).collect();
-        let shorter = out.join(".metrics.jsonl.new");
-        model::atomic::write_synced(&shorter, kept.as_bytes()).map_err(TrainError::io(&shorter))?;
-        fs::rename(&shorter, &path).map_err(TrainError::io(&path))?;
-        let file = OpenOptions::new().append(true).open(&path);
-        let file = file.map_err(TrainError::io(&path))?;
-        Ok(Self { path, file })
-    }
-
-    /// Appends a line.
-    ///
-    /// # Errors
-    /// [`TrainError::Io`].
-    pub fn write(&mut self, metrics: &impl Serialize) -> Result<(), TrainError> {
-        let mut line = serde_json::to_vec(metrics)
-            .map_err(|error| TrainError::io(&self.path)(error.into()))?;
-        line.push(b'\n');
-        self.file
-            .write_all(&line)
-            .map_err(TrainError::io(&self.path))
-    }
-}

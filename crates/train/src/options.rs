@@ -1,11 +1,12 @@
 //! Every option of a training run, with the defaults of the JAX original.
 
-use std::fmt::Display;
+use std::fmt::{self, Display};
 
 use serde::{Deserialize, Serialize};
 
 use crate::error::TrainError;
 use crate::pieces::Chunks;
+use crate::precision::Precision;
 use crate::schedule::Schedule;
 
 /// The options of a run; the model's shape is apart, in
@@ -40,6 +41,17 @@ pub struct TrainOptions {
     pub min_sequence_length: usize,
     /// How pieces become examples.
     pub chunks: Chunks,
+    /// Part of the training pieces that is used.
+    pub subset_proportion: f64,
+    /// Part of the training pieces held out for validation, chosen by their
+    /// notes; when not given, only where the dataset holds out none itself.
+    pub val_proportion: Option<f64>,
+    /// Whether pieces are transposed and made louder or softer.
+    pub augment: bool,
+    /// Threads that prepare an epoch; all cores when not given.
+    pub num_workers: Option<usize>,
+    /// Precision of matrix products.
+    pub precision: Precision,
     /// Steps between evaluations; once an epoch when not given.
     pub eval_every: Option<u64>,
     /// Windows of validation pieces an evaluation scores, spread evenly.
@@ -68,6 +80,11 @@ impl Default for TrainOptions {
             weight_decay: 0.1,
             min_sequence_length: 128,
             chunks: Chunks::Windows,
+            subset_proportion: 1.0,
+            val_proportion: None,
+            augment: false,
+            num_workers: None,
+            precision: Precision::F32,
             eval_every: None,
             eval_examples: 64,
             checkpoint_every: None,
@@ -88,6 +105,12 @@ impl TrainOptions {
         at_least_one("--min-sequence-length", self.min_sequence_length)?;
         at_least_one("--eval-every", self.eval_every.unwrap_or(1))?;
         at_least_one("--checkpoint-every", self.checkpoint_every.unwrap_or(1))?;
+        at_least_one("--eval-examples", self.eval_examples)?;
+        at_least_one("--num-workers", self.num_workers.unwrap_or(1))?;
+        at_least_one("--epochs", self.epochs)?;
+        if let Some(patience) = self.early_stop {
+            at_least_one("--early-stop", u64::from(patience))?;
+        }
         if let Some(micro) = self.micro_batch_size
             && (micro == 0 || !self.batch_size.is_multiple_of(micro))
         {
@@ -107,6 +130,16 @@ impl TrainOptions {
         if !(0.0..=1.0).contains(&self.warmup_proportion) {
             let remedy = "give a part of the run, 0 to 1";
             return Err(wrong("--warmup-proportion", self.warmup_proportion, remedy));
+        }
+        if !(self.subset_proportion > 0.0 && self.subset_proportion <= 1.0) {
+            let remedy = "give a part of the pieces, above 0 and at most 1";
+            return Err(wrong("--subset-proportion", self.subset_proportion, remedy));
+        }
+        if let Some(share) = self.val_proportion
+            && !(0.0..1.0).contains(&share)
+        {
+            let remedy = "give a part of the pieces, at least 0 and below 1";
+            return Err(wrong("--val-proportion", share, remedy));
         }
         Ok(())
     }
@@ -135,7 +168,8 @@ impl TrainOptions {
     }
 
     /// Checks that a run with `self` can be gone on with by `now`: what decides
-    /// the examples and the mathematics has to be the same.
+    /// the examples has to be the same. Its length, its rates and its limits
+    /// may change, evaluations and checkpoints too.
     ///
     /// # Errors
     /// [`TrainError::OtherRun`] for the first option that differs.
@@ -144,14 +178,26 @@ impl TrainOptions {
         same("--batch-size", self.batch_size, now.batch_size)?;
         let [stored, given] = [self, now].map(|options| options.min_sequence_length);
         same("--min-sequence-length", stored, given)?;
-        same(
-            "--chunks",
-            format!("{:?}", self.chunks),
-            format!("{:?}", now.chunks),
-        )?;
-        same("--weight-decay", self.weight_decay, now.weight_decay)?;
-        same("--global-norm", self.global_norm, now.global_norm)?;
-        same("--learning-rate", self.learning_rate, now.learning_rate)
+        same("--chunks", self.chunks, now.chunks)?;
+        let [stored, given] = [self, now].map(|options| options.subset_proportion);
+        same("--subset-proportion", stored, given)?;
+        let [stored, given] = [self, now].map(|options| Given(options.val_proportion));
+        same("--val-proportion", stored, given)?;
+        same("--augment", self.augment, now.augment)?;
+        same("--use-bf16 (precision)", self.precision, now.precision)
+    }
+}
+
+/// An option that may be left out.
+#[derive(PartialEq)]
+struct Given(Option<f64>);
+
+impl Display for Given {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(value) => value.fmt(f),
+            None => f.write_str("left out"),
+        }
     }
 }
 

@@ -1,5 +1,7 @@
 //! Where token ids come from, and how a piece is cut into examples.
 
+use std::fmt;
+
 use model::{BOS, EOS};
 use rand::Rng;
 use serde::{Deserialize, Serialize};
@@ -60,6 +62,15 @@ pub struct Limits {
     pub min: usize,
     /// The model's positions: the longest input.
     pub max: usize,
+}
+
+impl fmt::Display for Chunks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Windows => "windows",
+            Self::Seed => "seed",
+        })
+    }
 }
 
 impl Chunks {

@@ -13,8 +13,9 @@ use crate::card::{About, card};
 use crate::checkpoint::{Best, Checkpoint, TrainState, list, prune};
 use crate::error::TrainError;
 use crate::evaluate::evaluate;
+use crate::log::{Log, draw_curve};
 use crate::memory;
-use crate::metrics::{EvalMetrics, MetricsLog, Observer, Plan, StepMetrics};
+use crate::metrics::{EvalMetrics, Observer, Plan, StepMetrics};
 use crate::ngram::Baseline;
 use crate::pieces::Limits;
 use crate::run::{End, Run, Start};
@@ -30,7 +31,7 @@ pub(crate) struct Session<'a> {
     batches: Batches<'a>,
     validation: Validation,
     plan: Plan,
-    log: MetricsLog,
+    log: Log,
     out: &'a Path,
     about: About,
     stop: &'a AtomicBool,
@@ -86,7 +87,10 @@ impl<'a> Session<'a> {
             min: options.min_sequence_length,
             max: config.max_sequence_length,
         };
-        let stream = |position| Batches::new(train, options.chunks, limits, options.seed, position);
+        let stream = |position| {
+            let (chunks, seed, workers) = (options.chunks, options.seed, options.num_workers);
+            Batches::new(train, chunks, limits, seed, position, workers)
+        };
         let first = stream(Position::default())?;
         let state = match &resumed {
             Some((state, _)) => state.continued(&options, train.len(), first.examples())?,
@@ -101,12 +105,17 @@ impl<'a> Session<'a> {
         );
         let plan = Plan {
             parameters: config.parameter_count(),
+            pieces: train.len(),
+            dropped: first.dropped(),
             examples: first.examples(),
             tokens: first.tokens(),
             steps: state.total_steps,
             taken: state.step,
             micro_batch_size: state.micro_batch_size,
             accumulations: every,
+            precision: options.precision,
+            validation: validation.windows().len(),
+            available: memory::available_bytes(),
             memory: memory::fixed_bytes(&config)
                 + state.micro_batch_size as u64 * memory::bytes_per_sequence(&config),
             baseline: (!validation.is_empty()).then(|| {
@@ -138,7 +147,7 @@ impl<'a> Session<'a> {
             batches,
             validation,
             plan,
-            log: MetricsLog::open(out, state.step)?,
+            log: Log::open(out, state.step)?,
             before: state.seconds,
             state,
             out,
@@ -210,6 +219,7 @@ impl<'a> Session<'a> {
         let path = checkpoint.write(self.out)?;
         let best = self.state.best.map(|best| best.step);
         prune(self.out, self.state.options.keep, best)?;
+        draw_curve(self.out)?;
         self.saved = Some((self.state.micro_batches, path.clone()));
         observer.saved(&path);
         Ok(path)
@@ -237,7 +247,7 @@ impl<'a> Session<'a> {
             tokens_per_second,
             seconds: self.seconds(),
         };
-        self.log.write(&metrics)?;
+        self.log.step(&metrics)?;
         observer.stepped(&metrics);
 
         let epochs_done = self.epoch() as u64;
@@ -275,7 +285,7 @@ impl<'a> Session<'a> {
             tokens: total.tokens,
             seconds: self.seconds(),
         };
-        self.log.write(&metrics)?;
+        self.log.evaluation(&metrics)?;
         observer.evaluated(&metrics);
         let record = self
             .state

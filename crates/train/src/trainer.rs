@@ -4,6 +4,7 @@ use burn::tensor::Device;
 use model::{Batch, Dropout, ModelConfig, Transformer, Weights};
 use rand::{RngCore, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use rayon::prelude::*;
 
 use crate::error::TrainError;
 use crate::evaluate::check_ids;
@@ -48,6 +49,7 @@ impl Trainer {
         every: u32,
         device: &Device,
     ) -> Result<Self, TrainError> {
+        options.precision.check()?;
         let model = Transformer::new(config, weights, &device.clone().autodiff())?;
         let (norm, decay) = (options.global_norm as f32, options.weight_decay as f32);
         Ok(Self {
@@ -112,7 +114,8 @@ impl Trainer {
         let dropout = Dropout::new(config.dropout, rng.next_u64());
 
         let (loss, gradients) = model.loss_and_gradients(batch, dropout)?;
-        if !loss.is_finite() {
+        // Checked before anything changes: the state stays that of before.
+        if !loss.is_finite() || !all_finite(&gradients) {
             return Err(TrainError::NotFinite {
                 loss,
                 step: self.optimiser.steps() + 1,
@@ -130,6 +133,17 @@ impl Trainer {
         let loss = std::mem::take(&mut self.loss_sum) / f64::from(self.every);
         Ok(Some(Finished { loss, step }))
     }
+}
+
+/// Whether no gradient is NaN or infinite.
+fn all_finite(gradients: &[Vec<f32>]) -> bool {
+    let finite = |gradient: &Vec<f32>| {
+        // Zero times what is not finite is NaN, which a sum keeps.
+        let sums = gradient.par_chunks(1 << 15);
+        let sum = |chunk: &[f32]| chunk.iter().map(|value| value * 0.0).sum::<f32>();
+        sums.map(sum).sum::<f32>() == 0.0
+    };
+    gradients.iter().all(finite)
 }
 
 fn lost() -> TrainError {

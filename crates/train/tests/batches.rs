@@ -16,7 +16,7 @@ fn pieces() -> Vec<Vec<u32>> {
 }
 
 fn stream<'a>(pieces: &'a dyn Pieces, chunks: Chunks, position: Position) -> Batches<'a> {
-    Batches::new(pieces, chunks, LIMITS, 7, position).unwrap()
+    Batches::new(pieces, chunks, LIMITS, 7, position, Some(1)).unwrap()
 }
 
 #[test]
@@ -101,9 +101,20 @@ fn the_seed_s_chunks_are_miditok_s() {
 #[test]
 fn data_that_yields_nothing_says_why() {
     let pieces = vec![vec![9; 3], vec![9; 2]];
-    let error = Batches::new(&pieces, Chunks::Windows, LIMITS, 7, Position::default());
+    let error = Batches::new(
+        &pieces,
+        Chunks::Windows,
+        LIMITS,
+        7,
+        Position::default(),
+        None,
+    );
     let message = error.err().unwrap().to_string();
-    for part in ["2 pieces", "--min-sequence-length 6", "has 5 tokens"] {
+    for part in [
+        "2 training pieces",
+        "--min-sequence-length 6",
+        "has 5 tokens",
+    ] {
         assert!(message.contains(part), "{message}");
     }
 }

@@ -1,17 +1,18 @@
 //! `tchaikovsky evaluate`: how well a model foresees music.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use burn::tensor::Device;
-use corpus::{Dataset, Split, piano_score};
-use model::{ModelFolder, Score, Transformer};
+use corpus::{Dataset, piano_score};
+use model::folder::{CONFIG_FILE, TOKENIZER_FILE, WEIGHTS_FILE, read_config};
+use model::{ModelFolder, Score, Transformer, Weights};
 use remi::Tokenizer;
 use score::{Merge, measure, read_midi};
 use serde::{Deserialize, Serialize};
-use train::{Baseline, Chunks};
+use train::{Baseline, Chunks, Sets};
 
-use crate::pieces;
 use crate::progress;
 use crate::say;
 use crate::usage::wrong_use;
@@ -32,6 +33,10 @@ pub struct Args {
     /// MIDI files to evaluate on.
     #[arg(value_name = "MIDI")]
     midis: Vec<PathBuf>,
+    /// Hold this share of the training pieces out too, as train does [default:
+    /// 0.1 where the dataset holds out none].
+    #[arg(long, value_name = "SHARE", requires = "dataset")]
+    val_proportion: Option<f64>,
     /// Windows that are scored at once.
     #[arg(long, default_value_t = 4, value_name = "N")]
     batch_size: usize,
@@ -84,21 +89,24 @@ struct Report {
 /// Runs the command.
 pub fn run(args: Args) -> anyhow::Result<()> {
     let folder = train::checkpoint::resolve(&args.model)?;
-    let ModelFolder {
-        config,
-        weights,
-        tokenizer,
-        ..
-    } = ModelFolder::read(&folder)?;
-    let tokenizer = Tokenizer::from_json(
-        &String::from_utf8_lossy(&tokenizer),
-        &folder.join("tokenizer.json"),
-    )?;
-    config.check_vocab(tokenizer.len())?;
-    let (pieces, baseline) = match (&args.dataset, &args.ids) {
-        (Some(dataset), _) => of_dataset(&Dataset::open(dataset)?, &tokenizer)?,
-        (None, Some(ids)) => (of_lines(ids)?, None),
-        (None, None) => (of_midis(&args.midis, &tokenizer)?, None),
+    let (config, weights, pieces, baseline) = match &args.ids {
+        Some(ids) => {
+            // Ids are scored as they are, so the tokenizer need not be there.
+            let config = read_config(&folder.join(CONFIG_FILE))?;
+            let weights = Weights::read(&folder.join(WEIGHTS_FILE))?;
+            (config, weights, of_lines(ids)?, None)
+        }
+        None => {
+            let model = ModelFolder::read(&folder)?;
+            let json = String::from_utf8_lossy(&model.tokenizer);
+            let tokenizer = Tokenizer::from_json(&json, &folder.join(TOKENIZER_FILE))?;
+            model.config.check_vocab(tokenizer.len())?;
+            let (pieces, baseline) = match &args.dataset {
+                Some(dataset) => of_dataset(&args, &Dataset::open(dataset)?, &model)?,
+                None => (of_midis(&args.midis, &tokenizer)?, None),
+            };
+            (model.config, model.weights, pieces, baseline)
+        }
     };
     let model = Transformer::new(&config, weights, &Device::default())?;
     let sequences: Vec<&[u32]> = pieces.iter().map(|piece| piece.ids.as_slice()).collect();
@@ -112,31 +120,27 @@ pub fn run(args: Args) -> anyhow::Result<()> {
 }
 
 fn of_dataset(
+    args: &Args,
     dataset: &Dataset,
-    tokenizer: &Tokenizer,
+    model: &ModelFolder,
 ) -> anyhow::Result<(Vec<Piece>, Option<train::Nats>)> {
-    if dataset.tokenizer().to_json()? != tokenizer.to_json()? {
-        return Err(wrong_use(
-            "the dataset was made with another tokenizer than the model's; make it with tokenize --tokenizer and the model's",
-        ));
-    }
-    let framed = |split: Split| -> anyhow::Result<Vec<Vec<u32>>> {
-        let ids = pieces::read(dataset, split, 1.0)?;
-        Ok(ids
-            .into_iter()
-            .map(|ids| Chunks::Windows.frame(ids))
-            .collect())
+    let file = dataset.folder().join(TOKENIZER_FILE);
+    let tokenizer = std::fs::read(&file).with_context(|| file.display().to_string())?;
+    model.check_tokenizer(&args.model, &file, &tokenizer)?;
+    let framed = |indices: &[usize]| -> anyhow::Result<Vec<Vec<u32>>> {
+        let ids = train::read_pieces(dataset, indices)?.into_iter();
+        Ok(ids.map(|ids| Chunks::Windows.frame(ids)).collect())
     };
-    let valid = framed(Split::Valid)?;
+    let sets = Sets::new(dataset, 1.0, args.val_proportion);
+    let valid = framed(&sets.valid)?;
     if valid.is_empty() {
         return Err(wrong_use(
-            "the dataset has no validation pieces; make it with --valid-proportion above 0",
+            "the dataset has no validation pieces; hold some out by --val-proportion, as the model's training did",
         ));
     }
-    let counts = Baseline::count(tokenizer.len(), &framed(Split::Train)?);
+    let counts = Baseline::count(model.config.vocab_size, &framed(&sets.train)?);
     let baseline = counts.nats(&valid);
-    let described = dataset.pieces().iter();
-    let described = described.filter(|piece| piece.split == Split::Valid);
+    let described = sets.valid.iter().map(|index| &dataset.pieces()[*index]);
     let pieces = described.zip(valid).map(|(piece, ids)| Piece {
         name: piece.source.clone(),
         ids,
@@ -238,7 +242,12 @@ fn report(
             .collect(),
     };
     if args.json {
-        say!("{}", serde_json::to_string(&report)?);
+        // The report is the result: where it cannot be written, that is an error.
+        writeln!(
+            std::io::stdout().lock(),
+            "{}",
+            serde_json::to_string(&report)?
+        )?;
         return Ok(());
     }
     for piece in &report.pieces {

@@ -3,7 +3,8 @@
 use crate::goldens::batch;
 use burn::tensor::{Device, Tensor, TensorData};
 use model::block::{Pass, hidden_keys, parallel_block};
-use model::{Dropout, ModelConfig, Transformer, Weights, parameters};
+use model::rotary::Rotary;
+use model::{Dropout, ModelConfig, Score, Transformer, Weights, parameters};
 
 const STEP: f32 = 4e-3;
 
@@ -21,8 +22,9 @@ fn config() -> ModelConfig {
 
 /// `sum(block(x) * direction)` on PAD-ended sequences with dropout.
 fn value(model: &Transformer, device: &Device) -> Tensor<1> {
+    let config = model.config();
     let batch = batch(1);
-    let (rows, length, dim) = (batch.rows(), batch.length(), config().dim);
+    let (rows, length, dim) = (batch.rows(), batch.length(), config.dim);
     let wave = |rate: f32| {
         (0..rows * length * dim)
             .map(|i| (i as f32 * rate).sin())
@@ -34,11 +36,14 @@ fn value(model: &Transformer, device: &Device) -> Tensor<1> {
     };
     let hidden = TensorData::new(hidden_keys(&batch), [rows, 1, length, length]);
     let pass = Pass {
-        heads: config().heads,
+        heads: config.heads,
         rows,
         length,
         hidden: Tensor::from_data(hidden, device),
         dropout: Dropout::new(0.3, 5),
+        rotary: config
+            .rotary
+            .then(|| Rotary::new(length, config.head_dim, device)),
     };
     let y = parallel_block(tensor(0.37), &model.decoder.layers[0], &pass, 0);
     (y * tensor(0.11)).sum()
@@ -46,10 +51,52 @@ fn value(model: &Transformer, device: &Device) -> Tensor<1> {
 
 #[test]
 fn gradients_of_the_block_agree_with_finite_differences() {
-    let weights = Weights::initial(&config(), 3);
+    compare(&config(), value, scalar, |name| name.starts_with("decoder"));
+}
+
+#[test]
+fn gradients_of_the_block_with_rotary_positions_too() {
+    let rotary = ModelConfig {
+        rotary: true,
+        ..config()
+    };
+    compare(&rotary, value, scalar, |name| name.starts_with("decoder"));
+}
+
+#[test]
+fn gradients_of_a_tied_rotary_model_s_loss_too() {
+    let config = ModelConfig {
+        rotary: true,
+        tied: true,
+        ..config()
+    };
+    let tracked = |model: &Transformer, _: &Device| model.loss(&batch(1), None);
+    // The same in f64, so that small differences are seen.
+    let number = |model: &Transformer| {
+        let mut total = Score::default();
+        let rows = model.score(&batch(1)).unwrap();
+        rows.iter().for_each(|row| total.add(row));
+        total.nats_per_token()
+    };
+    compare(&config, tracked, number, |_| true);
+}
+
+fn scalar(model: &Transformer) -> f64 {
+    f64::from(value(model, &Device::default()).into_scalar::<f32>())
+}
+
+/// Compares gradients of `value` by all parameters that `moves` it with slopes of
+/// `number`, which is the same; gradients by others have to be zero.
+fn compare(
+    config: &ModelConfig,
+    value: impl Fn(&Transformer, &Device) -> Tensor<1>,
+    number: impl Fn(&Transformer) -> f64,
+    moves: impl Fn(&str) -> bool,
+) {
+    let weights = Weights::initial(config, 3);
     let device = Device::default();
     let tracked = device.clone().autodiff();
-    let model = Transformer::new(&config(), weights.clone(), &tracked).unwrap();
+    let model = Transformer::new(config, weights.clone(), &tracked).unwrap();
     let gradients = model
         .take_gradients(value(&model, &tracked).backward())
         .unwrap();
@@ -59,12 +106,12 @@ fn gradients_of_the_block_agree_with_finite_differences() {
         let mut array = moved.take(name).unwrap();
         array.values[index] += step;
         moved.insert(name.to_owned(), array.shape, array.values);
-        let model = Transformer::new(&config(), moved, &device).unwrap();
-        f64::from(value(&model, &device).into_scalar::<f32>())
+        let model = Transformer::new(config, moved, &device).unwrap();
+        number(&model)
     };
     let mut checked = 0;
-    for (gradient, parameter) in gradients.iter().zip(parameters(&config())) {
-        if !parameter.name.starts_with("decoder") {
+    for (gradient, parameter) in gradients.iter().zip(parameters(config)) {
+        if !moves(&parameter.name) {
             assert!(gradient.iter().all(|&g| g == 0.0), "{}", parameter.name);
             continue;
         }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use burn::tensor::Device;
 use model::ModelConfig;
-use train::metrics::METRICS_FILE;
+use train::log::METRICS_FILE;
 use train::{
     About, Checkpoint, EvalMetrics, Observer, Outcome, Plan, Run, Start, StepMetrics, TrainError,
     TrainOptions, run,

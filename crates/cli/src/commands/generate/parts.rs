@@ -4,10 +4,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use generate::{Tensors, WeightFile};
-use model::folder::{CONFIG_FILE, TOKENIZER_FILE, WEIGHTS_FILE, read_config, sha256};
+use model::folder::{
+    CONFIG_FILE, HASH_KEY, TOKENIZER_FILE, WEIGHTS_FILE, check_tokenizer, read_config_and_hash,
+};
 use model::{FolderError, ModelConfig};
 use remi::Tokenizer;
-use serde::Deserialize;
 
 use super::Args;
 use crate::usage::wrong_use;
@@ -17,12 +18,6 @@ pub struct Parts {
     pub config: ModelConfig,
     pub weights: WeightFile,
     pub tokenizer: Tokenizer,
-}
-
-/// What `config.json` says of the tokenizer.
-#[derive(Deserialize)]
-struct Belongs {
-    tokenizer_sha256: Option<String>,
 }
 
 impl Parts {
@@ -38,32 +33,27 @@ impl Parts {
         };
         let beside = |name: &str| weights.with_file_name(name);
         let config_path = args.config.clone().unwrap_or_else(|| beside(CONFIG_FILE));
-        let config = read_config(&config_path)
+        let (config, in_config) = read_config_and_hash(&config_path)
             .with_context(|| "weights need their configuration; give it by --config FILE")?;
+        if config.rotary || config.tied {
+            anyhow::bail!(
+                "{} has rotary positions or tied embeddings, which can be trained and evaluated but not generated from; train a model without --rotary and --tied",
+                config_path.display()
+            );
+        }
         let path = args.tokenizer.clone();
         let path = path.unwrap_or_else(|| beside(TOKENIZER_FILE));
         let json = std::fs::read(&path).with_context(|| {
             let path = path.display();
             format!("cannot read the tokenizer {path}; give the model's by --tokenizer FILE")
         })?;
-        let weights = WeightFile::open(&weights)?;
-        let found = sha256(&json);
-        let belongs: Belongs = serde_json::from_slice(&std::fs::read(&config_path)?)?;
-        let of_weights = weights.metadata("tokenizer_sha256").map(str::to_owned);
-        let expected: Vec<String> = belongs
-            .tokenizer_sha256
-            .into_iter()
-            .chain(of_weights)
-            .collect();
-        if expected.is_empty() && args.tokenizer.is_none() {
-            let path = config_path;
-            return Err(FolderError::NoTokenizerHash { path, found }.into());
-        }
-        if let Some(other) = expected.iter().find(|hash| **hash != found) {
-            anyhow::bail!(
-                "the model was trained with a tokenizer of SHA-256 {other}, but {} has {found}: put the right tokenizer.json back, or give it by --tokenizer FILE",
-                path.display()
-            );
+        let (weights_path, weights) = (weights.clone(), WeightFile::open(&weights)?);
+        let in_weights = weights.metadata(HASH_KEY).map(str::to_owned);
+        let named = [(config_path, in_config), (weights_path, in_weights)];
+        match check_tokenizer(&named, &path, &json) {
+            // Who names a tokenizer for parts of a model answers for it.
+            Err(FolderError::NoTokenizerHash { .. }) if args.tokenizer.is_some() => {}
+            checked => checked?,
         }
         weights.check(&config)?;
         let tokenizer = Tokenizer::from_json(&String::from_utf8_lossy(&json), &path)?;
