@@ -1,5 +1,6 @@
 //! The network against the JAX original and against its own definition.
 
 mod differences;
+mod fused;
 mod goldens;
 mod network;
