@@ -4,7 +4,7 @@ use std::io::{IsTerminal, stderr};
 use std::path::Path;
 use std::time::Instant;
 
-use indicatif::{HumanDuration, ProgressBar, ProgressStyle};
+use indicatif::{FormattedDuration, ProgressBar, ProgressStyle};
 use train::{EvalMetrics, Observer, Plan, Precision, StepMetrics};
 
 use crate::say;
@@ -50,7 +50,7 @@ impl Lines {
     fn left(&self, step: u64) -> String {
         let done = step.saturating_sub(self.taken).max(1) as f64;
         let left = self.steps.saturating_sub(step) as f64;
-        HumanDuration(self.began.elapsed().mul_f64(left / done)).to_string()
+        FormattedDuration(self.began.elapsed().mul_f64(left / done)).to_string()
     }
 }
 
@@ -62,8 +62,9 @@ impl Observer for Lines {
     }
 
     fn stepped(&mut self, metrics: &StepMetrics) {
+        // Fits into 80 columns.
         let line = format!(
-            "step {:6}/{}  epoch {:.3}  loss {:.4}  rate {:.2e}  norm {:.3}  {:.0} tokens/s  {} left",
+            "{}/{} epoch {:.2} loss {:.4} rate {:.1e} norm {:.2} {:.0} tokens/s {} left",
             metrics.step,
             self.steps,
             metrics.epoch,
@@ -110,7 +111,7 @@ fn plan_lines(plan: &Plan) -> Vec<String> {
         plan.steps,
         plan.accumulations,
         plan.micro_batch_size,
-        gigabytes(plan.memory)
+        gigabytes(plan.memory).max(0.1)
     ));
     if plan.memory > plan.available {
         lines.push(format!(
