@@ -1,28 +1,43 @@
-//! Trains a model of a named size on random tokens for a few steps and prints
-//! tokens a second and peak memory.
+//! Trains a model of a named size on random tokens for a few steps and prints a
+//! JSON line with each step's tokens a second and the peak memory.
 //!
-//! Usage: `throughput [tiny|small|default|large] [micro batch] [steps]`
+//! Usage: `throughput tiny|small|default|large SEQUENCES STEPS [f32|bf16]
+//! [fused|composite] [DROPOUT]`
 
 use std::time::Instant;
 
 use burn::tensor::Device;
 use model::{Batch, ModelConfig, Size, Weights};
-use train::{Schedule, TrainOptions, Trainer};
+use train::{Kernels, Precision, Schedule, TrainOptions, Trainer};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let mut arguments = std::env::args().skip(1);
-    let size = match arguments.next().as_deref() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let argument = |index: usize| arguments.get(index).map(String::as_str);
+    let size = match argument(0) {
         Some("tiny") => Size::Tiny,
         Some("small") => Size::Small,
         Some("large") => Size::Large,
         _ => Size::Default,
     };
-    let rows: usize = arguments.next().map_or(Ok(4), |text| text.parse())?;
-    let steps: usize = arguments.next().map_or(Ok(3), |text| text.parse())?;
+    let sequences: usize = argument(1).unwrap_or("4").parse()?;
+    let steps: usize = argument(2).unwrap_or("3").parse()?;
+    let options = TrainOptions {
+        precision: match argument(3) {
+            Some("bf16") => Precision::Bf16,
+            _ => Precision::F32,
+        },
+        kernels: match argument(4) {
+            Some("composite") => Kernels::Composite,
+            _ => Kernels::Fused,
+        },
+        ..TrainOptions::default()
+    };
+    let config = ModelConfig {
+        dropout: argument(5).unwrap_or("0").parse()?,
+        ..ModelConfig::of_size(size)
+    };
 
-    let config = ModelConfig::of_size(size);
     let weights = Weights::initial(&config, 1);
-    let options = TrainOptions::default();
     let schedule = Schedule::Constant { rate: 4e-4 };
     let mut trainer = Trainer::new(&config, weights, &options, schedule, 1, &Device::default())?;
     let length = config.max_sequence_length;
@@ -32,18 +47,25 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             .map(|i| id(row * length + i))
             .collect::<Vec<_>>()
     };
-    let rows: Vec<_> = (0..rows).map(row).collect();
+    let rows: Vec<_> = (0..sequences).map(row).collect();
     let batch = Batch::new(&rows).ok_or("an empty batch")?;
-    for step in 1..=steps {
+    let (mut rates, mut losses) = (Vec::new(), Vec::new());
+    for _ in 0..steps {
         let began = Instant::now();
-        let loss = trainer
-            .learn(&batch)?
-            .map_or(f64::NAN, |finished| finished.loss);
-        let rate = batch.tokens() as f64 / began.elapsed().as_secs_f64();
-        println!("step {step}: {rate:.0} tokens/s, loss {loss:.4}");
+        let finished = trainer.learn(&batch)?;
+        rates.push((batch.tokens() as f64 / began.elapsed().as_secs_f64()).round());
+        losses.extend(finished.map(|finished| finished.loss));
     }
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let peak = status.lines().find(|line| line.starts_with("VmHWM"));
-    println!("{}", peak.unwrap_or("peak memory unknown"));
+    let peak = (status.lines())
+        .find_map(|line| line.strip_prefix("VmHWM:")?.split_whitespace().next())
+        .and_then(|kilobytes| kilobytes.parse::<u64>().ok());
+    let line = serde_json::json!({
+        "arguments": arguments,
+        "tokens_per_second": rates,
+        "losses": losses,
+        "peak_memory_mb": peak.map(|kilobytes| kilobytes / 1000),
+    });
+    println!("{line}");
     Ok(())
 }

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::batches::Position;
 use crate::error::TrainError;
-use crate::memory;
+use crate::memory::{Memory, available_bytes};
 use crate::options::{TrainOptions, same};
 
 const PREFIX: &str = "step-";
@@ -75,10 +75,11 @@ impl TrainState {
         config: &ModelConfig,
         pieces: usize,
         examples: usize,
+        memory: Memory,
     ) -> Self {
         // Half of the memory is left to others.
-        let room = memory::available_bytes() / 2;
-        let fitting = || memory::micro_batch_size(config, options.batch_size, room);
+        let room = available_bytes() / 2;
+        let fitting = || memory.micro_batch_size(config, options.batch_size, room);
         Self {
             options: options.clone(),
             micro_batch_size: options.micro_batch_size.unwrap_or_else(fitting),

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use model::{ComputeError, ConfigError, FolderError, WeightsError};
+use model::{ComputeError, ConfigError, FolderError, NetworkError, WeightsError};
 use thiserror::Error;
 
 /// Why a training run could not start or go on.
@@ -105,6 +105,9 @@ pub enum TrainError {
     /// Weights do not fit the configuration.
     #[error(transparent)]
     Weights(#[from] WeightsError),
+    /// The model cannot be computed as asked.
+    #[error(transparent)]
+    Network(#[from] NetworkError),
     /// The device failed.
     #[error(transparent)]
     Compute(#[from] ComputeError),

@@ -1,6 +1,6 @@
 //! Scores of whole sequences, longer than the model's window too.
 
-use model::{Batch, Score, Transformer};
+use model::{Batch, Network, Score};
 
 use crate::error::TrainError;
 
@@ -21,12 +21,13 @@ pub fn stretches(length: usize, max: usize) -> impl Iterator<Item = std::ops::Ra
 /// [`TrainError::UnknownId`] for an id outside the vocabulary,
 /// [`TrainError::Compute`] when the device fails.
 pub fn evaluate(
-    model: &Transformer,
+    network: &mut Network,
     sequences: &[impl AsRef<[u32]>],
     rows: usize,
     mut progress: impl FnMut(usize, usize),
 ) -> Result<Vec<Score>, TrainError> {
-    let max = model.config().max_sequence_length;
+    let config = network.config()?.clone();
+    let max = config.max_sequence_length;
     let mut work = Vec::new();
     for (index, sequence) in sequences.iter().enumerate() {
         let ids = sequence.as_ref();
@@ -39,8 +40,8 @@ pub fn evaluate(
     for group in alike.flat_map(|alike| alike.chunks(rows.max(1))) {
         let ids: Vec<_> = group.iter().map(|(_, ids)| ids).collect();
         if let Some(batch) = Batch::new(&ids) {
-            check_ids(&batch, model.config().vocab_size)?;
-            for ((index, _), score) in group.iter().zip(model.score(&batch)?) {
+            check_ids(&batch, config.vocab_size)?;
+            for ((index, _), score) in group.iter().zip(network.score(&batch)?) {
                 scores[*index].add(&score);
             }
         }

@@ -33,7 +33,7 @@ pub use evaluate::evaluate;
 pub use metrics::{EvalMetrics, Observer, Plan, StepMetrics};
 pub use ngram::{Baseline, Nats};
 pub use optimiser::{Optimiser, Step};
-pub use options::TrainOptions;
+pub use options::{Kernels, TrainOptions};
 pub use pieces::{Chunks, Limits, Pieces, Window};
 pub use precision::Precision;
 pub use run::{End, Outcome, Run, Start, run};

@@ -1,21 +1,13 @@
 //! Accumulation, clipping and AdamW, as the JAX original chains them:
 //! `optax.MultiSteps(chain(clip_by_global_norm, adamw))`.
 
-use model::{ComputeError, ModelConfig, Parameter, Transformer, Weights, WeightsError, parameters};
+use kernels::training::adamw::{BETA1, BETA2, Update, adamw};
+use model::{ComputeError, ModelConfig, Network, Parameter, Weights, WeightsError, parameters};
 use rayon::prelude::*;
 
 use crate::schedule::Schedule;
 
-/// AdamW's decay of the first moment.
-const BETA1: f32 = 0.9;
-/// AdamW's decay of the second moment.
-const BETA2: f32 = 0.999;
-/// `1 - BETA1` and `1 - BETA2` before rounding to f32, as the original has them.
-const REST1: f32 = 0.1;
-const REST2: f32 = 0.001;
-/// AdamW's epsilon, added outside the square root.
-const EPSILON: f32 = 1e-8;
-/// Elements that one task sums or updates: fixed, so that sums do not depend on
+/// Elements that one task sums: fixed, so that sums do not depend on
 /// the number of threads.
 const CHUNK: usize = 1 << 15;
 
@@ -78,79 +70,87 @@ impl Optimiser {
         self.accumulations
     }
 
-    /// Adds one micro batch's gradients to the running mean.
-    pub fn accumulate(&mut self, gradients: Vec<Vec<f32>>) {
-        self.accumulations += 1;
-        if self.accumulations == 1 {
-            self.accumulated = gradients;
-            return;
-        }
-        let count = self.accumulations as f32;
-        for (mean, new) in self.accumulated.iter_mut().zip(&gradients) {
-            let pairs = mean.par_iter_mut().with_min_len(CHUNK).zip(new);
-            pairs.for_each(|(mean, &new)| *mean += (new - *mean) / count);
-        }
+    /// The mean of the accumulated gradients, for the next micro batch's to be
+    /// added to, and how many it is the mean of.
+    pub fn accumulated(&mut self) -> (u32, &mut Vec<Vec<f32>>) {
+        (self.accumulations, &mut self.accumulated)
     }
 
-    /// Takes one step with the accumulated gradients and forgets them.
+    /// Notes that one micro batch's gradients were added.
+    pub fn note_accumulation(&mut self) {
+        self.accumulations += 1;
+    }
+
+    /// Takes one step with the accumulated gradients and forgets them. A
+    /// gradient that is not finite changes nothing, and is told by its norm.
     ///
     /// # Errors
     /// [`ComputeError`] when the device cannot be read.
-    pub fn step(&mut self, model: Transformer) -> Result<(Transformer, Step), ComputeError> {
-        let gradients = std::mem::take(&mut self.accumulated);
-        self.accumulations = 0;
-        let gradient_norm = global_norm(&gradients);
-        let norm = gradient_norm as f32;
-        let learning_rate = self.schedule.rate(self.steps);
-        self.steps += 1;
-        let count = i32::try_from(self.steps).unwrap_or(i32::MAX);
-        let update = Update {
-            clip: (norm >= self.global_norm).then_some((norm, self.global_norm)),
-            correction1: 1.0 - BETA1.powi(count),
-            correction2: 1.0 - BETA2.powi(count),
-            learning_rate,
-            decay: 0.0,
-        };
-        let model = model.map_values(|index, values| {
-            let decayed = self
-                .parameters
-                .get(index)
-                .is_some_and(|p| p.role.is_decayed());
-            let update = Update {
-                decay: if decayed { self.weight_decay } else { 0.0 },
-                ..update
-            };
-            if let (Some(first), Some(second), Some(gradient)) = (
-                self.first.get_mut(index),
-                self.second.get_mut(index),
-                gradients.get(index),
-            ) {
-                let chunks = values.par_chunks_mut(CHUNK).zip(gradient.par_chunks(CHUNK));
-                let moments = first
-                    .par_chunks_mut(CHUNK)
-                    .zip(second.par_chunks_mut(CHUNK));
-                chunks
-                    .zip(moments)
-                    .for_each(|((values, gradient), (first, second))| {
-                        update.apply(values, gradient, first, second);
-                    });
-            }
-        })?;
+    pub fn step(&mut self, network: &mut Network) -> Result<Step, ComputeError> {
+        let gradient_norm = global_norm(&self.accumulated);
         let step = Step {
             gradient_norm,
-            learning_rate,
+            learning_rate: self.schedule.rate(self.steps),
         };
-        Ok((model, step))
+        if !gradient_norm.is_finite() {
+            return Ok(step);
+        }
+        self.accumulations = 0;
+        self.steps += 1;
+        let count = i32::try_from(self.steps).unwrap_or(i32::MAX);
+        let norm = gradient_norm as f32;
+        let update = Update {
+            clip: match norm >= self.global_norm {
+                true => self.global_norm / norm,
+                false => 1.0,
+            },
+            correction1: 1.0 - BETA1.powi(count),
+            correction2: 1.0 - BETA2.powi(count),
+            learning_rate: step.learning_rate,
+            decay: 0.0,
+        };
+        let Self {
+            parameters,
+            first,
+            second,
+            accumulated,
+            weight_decay,
+            ..
+        } = self;
+        let moments = first.iter_mut().zip(second);
+        let mut state = parameters.iter().zip(accumulated).zip(moments);
+        network.change(|team, _, values| {
+            if let Some(((parameter, gradient), (first, second))) = state.next() {
+                let update = Update {
+                    decay: match parameter.role.is_decayed() {
+                        true => *weight_decay,
+                        false => 0.0,
+                    },
+                    ..update
+                };
+                adamw(team, update, values, gradient, first, second);
+            }
+        })?;
+        Ok(step)
     }
 
     /// The state as tensors: `first.<name>`, `second.<name>` and, in the middle
     /// of an accumulation, `accumulated.<name>`.
     pub fn to_weights(&self) -> Weights {
         let mut weights = Weights::default();
+        let none = Vec::new();
         for (part, all) in [
             ("first", &self.first),
             ("second", &self.second),
-            ("accumulated", &self.accumulated),
+            (
+                "accumulated",
+                // Zeros, or memory kept for the next step, are no state.
+                if self.accumulations == 0 {
+                    &none
+                } else {
+                    &self.accumulated
+                },
+            ),
         ] {
             for (parameter, values) in self.parameters.iter().zip(all) {
                 let name = format!("{part}.{}", parameter.name);
@@ -197,34 +197,6 @@ impl Optimiser {
         self.steps = steps;
         self.accumulations = accumulations;
         Ok(())
-    }
-}
-
-/// The numbers of one step's update of one parameter.
-#[derive(Clone, Copy)]
-struct Update {
-    /// Norm of the gradient and norm to clip it to.
-    clip: Option<(f32, f32)>,
-    correction1: f32,
-    correction2: f32,
-    learning_rate: f32,
-    decay: f32,
-}
-
-impl Update {
-    fn apply(&self, values: &mut [f32], gradient: &[f32], first: &mut [f32], second: &mut [f32]) {
-        let moments = first.iter_mut().zip(second);
-        for ((value, &gradient), (first, second)) in values.iter_mut().zip(gradient).zip(moments) {
-            let gradient = match self.clip {
-                Some((norm, limit)) => gradient / norm * limit,
-                None => gradient,
-            };
-            *first = REST1 * gradient + BETA1 * *first;
-            *second = REST2 * (gradient * gradient) + BETA2 * *second;
-            let direction =
-                (*first / self.correction1) / ((*second / self.correction2).sqrt() + EPSILON);
-            *value -= self.learning_rate * (direction + self.decay * *value);
-        }
     }
 }
 

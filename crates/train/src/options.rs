@@ -9,6 +9,26 @@ use crate::pieces::Chunks;
 use crate::precision::Precision;
 use crate::schedule::Schedule;
 
+/// What computes a step on the CPU.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kernels {
+    /// The fused kernels, where the model is one that they know.
+    #[default]
+    Fused,
+    /// Tensor operations, as on any other device.
+    Composite,
+}
+
+impl Display for Kernels {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Fused => "fused",
+            Self::Composite => "composite",
+        })
+    }
+}
+
 /// The options of a run; the model's shape is apart, in
 /// [`ModelConfig`](model::ModelConfig).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -52,6 +72,8 @@ pub struct TrainOptions {
     pub num_workers: Option<usize>,
     /// Precision of matrix products.
     pub precision: Precision,
+    /// What computes a step on the CPU.
+    pub kernels: Kernels,
     /// Steps between evaluations; once an epoch when not given.
     pub eval_every: Option<u64>,
     /// Windows of validation pieces an evaluation scores, spread evenly.
@@ -85,6 +107,7 @@ impl Default for TrainOptions {
             augment: false,
             num_workers: None,
             precision: Precision::F32,
+            kernels: Kernels::Fused,
             eval_every: None,
             eval_examples: 64,
             checkpoint_every: None,
@@ -184,6 +207,7 @@ impl TrainOptions {
         let [stored, given] = [self, now].map(|options| Given(options.val_proportion));
         same("--val-proportion", stored, given)?;
         same("--augment", self.augment, now.augment)?;
+        same("--kernels", self.kernels, now.kernels)?;
         same("--use-bf16 (precision)", self.precision, now.precision)
     }
 }

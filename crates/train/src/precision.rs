@@ -4,8 +4,6 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::TrainError;
-
 /// The precision of matrix products. Norms, softmax, losses and the optimiser's
 /// state are f32 in any case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -19,18 +17,11 @@ pub enum Precision {
 }
 
 impl Precision {
-    /// Whether steps can be computed in this precision here.
-    ///
-    /// # Errors
-    /// [`TrainError::Option`] where they cannot.
-    pub fn check(self) -> Result<(), TrainError> {
+    /// As the model's products take it.
+    pub fn of_products(self) -> model::Precision {
         match self {
-            Self::F32 => Ok(()),
-            Self::Bf16 => Err(TrainError::Option {
-                option: "--use-bf16",
-                value: "set".to_owned(),
-                remedy: "training is in f32 only: leave it out".to_owned(),
-            }),
+            Self::F32 => model::Precision::F32,
+            Self::Bf16 => model::Precision::Bf16,
         }
     }
 }

@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use burn::module::Module;
 use model::atomic::remove_unfinished;
 use model::{ModelConfig, ModelFolder, Score, Weights};
 
@@ -14,7 +13,7 @@ use crate::checkpoint::{Best, Checkpoint, TrainState, list, prune};
 use crate::error::TrainError;
 use crate::evaluate::evaluate;
 use crate::log::{Log, draw_curve};
-use crate::memory;
+use crate::memory::{Memory, available_bytes};
 use crate::metrics::{EvalMetrics, Observer, Plan, StepMetrics};
 use crate::ngram::Baseline;
 use crate::pieces::Limits;
@@ -92,9 +91,10 @@ impl<'a> Session<'a> {
             Batches::new(train, chunks, limits, seed, position, workers)
         };
         let first = stream(Position::default())?;
+        let memory = Memory::of(&options, &config, &device);
         let state = match &resumed {
             Some((state, _)) => state.continued(&options, train.len(), first.examples())?,
-            None => TrainState::fresh(&options, &config, train.len(), first.examples()),
+            None => TrainState::fresh(&options, &config, train.len(), first.examples(), memory),
         };
         let every = (options.batch_size / state.micro_batch_size) as u32;
         let validation = Validation::new(
@@ -115,9 +115,8 @@ impl<'a> Session<'a> {
             accumulations: every,
             precision: options.precision,
             validation: validation.windows().len(),
-            available: memory::available_bytes(),
-            memory: memory::fixed_bytes(&config)
-                + state.micro_batch_size as u64 * memory::bytes_per_sequence(&config),
+            available: available_bytes(),
+            memory: memory.bytes(&config, state.micro_batch_size),
             baseline: (!validation.is_empty()).then(|| {
                 let counts = Baseline::count(config.vocab_size, first.sequences());
                 counts.nats(validation.windows())
@@ -209,7 +208,7 @@ impl<'a> Session<'a> {
         let checkpoint = Checkpoint {
             folder: ModelFolder {
                 config: self.config.clone(),
-                weights: self.trainer.model()?.to_weights()?,
+                weights: self.trainer.network().to_weights()?,
                 tokenizer: self.tokenizer.clone(),
                 card: card(&self.config, &self.state, &self.about),
             },
@@ -269,10 +268,14 @@ impl<'a> Session<'a> {
 
     /// Scores the validation windows; whether it is the best result so far.
     fn evaluate(&mut self, observer: &mut dyn Observer) -> Result<bool, TrainError> {
-        let model = self.trainer.model()?.valid();
         let rows = self.state.micro_batch_size;
         let mut total = Score::default();
-        for score in evaluate(&model, self.validation.windows(), rows, |_, _| {})? {
+        for score in evaluate(
+            self.trainer.network_mut(),
+            self.validation.windows(),
+            rows,
+            |_, _| {},
+        )? {
             total.add(&score);
         }
         let share = |count: usize| count as f64 / total.tokens as f64;

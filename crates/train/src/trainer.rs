@@ -1,15 +1,14 @@
 //! The model, its optimiser and their state: one micro batch at a time.
 
 use burn::tensor::Device;
-use model::{Batch, Dropout, ModelConfig, Transformer, Weights};
+use model::{Batch, Compute, Dropout, ModelConfig, Network, Weights};
 use rand::{RngCore, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use rayon::prelude::*;
 
 use crate::error::TrainError;
 use crate::evaluate::check_ids;
 use crate::optimiser::{Optimiser, Step};
-use crate::options::TrainOptions;
+use crate::options::{Kernels, TrainOptions};
 use crate::schedule::Schedule;
 
 /// Streams of the seeded generator from here on seed the dropout.
@@ -26,8 +25,7 @@ pub struct Finished {
 
 /// A model in training.
 pub struct Trainer {
-    /// `None` only while a step is taken, or after one failed.
-    model: Option<Transformer>,
+    network: Network,
     optimiser: Optimiser,
     seed: u64,
     every: u32,
@@ -49,11 +47,15 @@ impl Trainer {
         every: u32,
         device: &Device,
     ) -> Result<Self, TrainError> {
-        options.precision.check()?;
-        let model = Transformer::new(config, weights, &device.clone().autodiff())?;
+        let compute = Compute {
+            fused: options.kernels == Kernels::Fused,
+            precision: options.precision.of_products(),
+            training: true,
+        };
+        let network = Network::new(config, weights, device, compute)?;
         let (norm, decay) = (options.global_norm as f32, options.weight_decay as f32);
         Ok(Self {
-            model: Some(model),
+            network,
             optimiser: Optimiser::new(config, schedule, norm, decay),
             seed: options.seed,
             every,
@@ -82,11 +84,13 @@ impl Trainer {
     }
 
     /// The model.
-    ///
-    /// # Errors
-    /// [`TrainError::Compute`] when a step failed before.
-    pub fn model(&self) -> Result<&Transformer, TrainError> {
-        self.model.as_ref().ok_or_else(lost)
+    pub fn network(&self) -> &Network {
+        &self.network
+    }
+
+    /// The model, to be scored.
+    pub fn network_mut(&mut self) -> &mut Network {
+        &mut self.network
     }
 
     /// The optimiser.
@@ -106,46 +110,36 @@ impl Trainer {
     /// [`TrainError::UnknownId`], [`TrainError::NotFinite`] or
     /// [`TrainError::Compute`].
     pub fn learn(&mut self, batch: &Batch) -> Result<Option<Finished>, TrainError> {
-        let model = self.model.as_ref().ok_or_else(lost)?;
-        let config = model.config();
+        let config = self.network.config()?;
         check_ids(batch, config.vocab_size)?;
+        let dropout = config.dropout;
         let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
         rng.set_stream(DROPOUT_STREAMS + self.micro_batches);
-        let dropout = Dropout::new(config.dropout, rng.next_u64());
+        let dropout = Dropout::new(dropout, rng.next_u64());
 
-        let (loss, gradients) = model.loss_and_gradients(batch, dropout)?;
-        // Checked before anything changes: the state stays that of before.
-        if !loss.is_finite() || !all_finite(&gradients) {
-            return Err(TrainError::NotFinite {
-                loss,
-                step: self.optimiser.steps() + 1,
-            });
+        let (before, mean) = self.optimiser.accumulated();
+        let loss = self.network.accumulate(batch, dropout, before, mean)?;
+        if !loss.is_finite() {
+            return Err(self.not_finite(loss));
         }
         self.micro_batches += 1;
         self.loss_sum += loss;
-        self.optimiser.accumulate(gradients);
+        self.optimiser.note_accumulation();
         if self.optimiser.accumulations() < self.every {
             return Ok(None);
         }
-        let model = self.model.take().ok_or_else(lost)?;
-        let (model, step) = self.optimiser.step(model)?;
-        self.model = Some(model);
+        let step = self.optimiser.step(&mut self.network)?;
+        if !step.gradient_norm.is_finite() {
+            return Err(self.not_finite(loss));
+        }
         let loss = std::mem::take(&mut self.loss_sum) / f64::from(self.every);
         Ok(Some(Finished { loss, step }))
     }
-}
 
-/// Whether no gradient is NaN or infinite.
-fn all_finite(gradients: &[Vec<f32>]) -> bool {
-    let finite = |gradient: &Vec<f32>| {
-        // Zero times what is not finite is NaN, which a sum keeps.
-        let sums = gradient.par_chunks(1 << 15);
-        let sum = |chunk: &[f32]| chunk.iter().map(|value| value * 0.0).sum::<f32>();
-        sums.map(sum).sum::<f32>() == 0.0
-    };
-    gradients.iter().all(finite)
-}
-
-fn lost() -> TrainError {
-    TrainError::Compute(model::ComputeError("an earlier step failed".to_owned()))
+    fn not_finite(&self, loss: f64) -> TrainError {
+        TrainError::NotFinite {
+            loss,
+            step: self.optimiser.steps() + 1,
+        }
+    }
 }

@@ -7,7 +7,7 @@ use anyhow::Context;
 use burn::tensor::Device;
 use corpus::{Dataset, piano_score};
 use model::folder::{CONFIG_FILE, TOKENIZER_FILE, WEIGHTS_FILE, read_config};
-use model::{ModelFolder, Score, Transformer, Weights};
+use model::{Compute, ModelFolder, Network, Precision, Score, Weights};
 use remi::Tokenizer;
 use score::{Merge, measure, read_midi};
 use serde::{Deserialize, Serialize};
@@ -108,10 +108,15 @@ pub fn run(args: Args) -> anyhow::Result<()> {
             (model.config, model.weights, pieces, baseline)
         }
     };
-    let model = Transformer::new(&config, weights, &Device::default())?;
+    let compute = Compute {
+        fused: true,
+        precision: Precision::F32,
+        training: false,
+    };
+    let mut model = Network::new(&config, weights, &Device::default(), compute)?;
     let sequences: Vec<&[u32]> = pieces.iter().map(|piece| piece.ids.as_slice()).collect();
     let bar = progress::bar(0, "windows");
-    let scores = train::evaluate(&model, &sequences, args.batch_size, |done, all| {
+    let scores = train::evaluate(&mut model, &sequences, args.batch_size, |done, all| {
         bar.set_length(all as u64);
         bar.set_position(done as u64);
     })?;

@@ -28,7 +28,6 @@ use plan::Plan;
 /// A model on the CPU, for training and for scoring.
 pub struct Fused {
     config: ModelConfig,
-    layout: Layout,
     team: Team,
     list: Vec<Parameter>,
     /// In the order of [`parameters`].
@@ -80,7 +79,6 @@ impl Fused {
         };
         Ok(Self {
             config: config.clone(),
-            layout,
             plan: Plan::new(config, layout, team.threads(), backward),
             team,
             list,
@@ -102,6 +100,12 @@ impl Fused {
             weights.insert(name, shape, values.clone());
         }
         weights
+    }
+
+    /// Gradients of all parameters, zeros.
+    pub fn zeros(&self) -> Vec<Vec<f32>> {
+        let zeros = |values: &Vec<f32>| vec![0.0; values.len()];
+        self.values.iter().map(zeros).collect()
     }
 
     /// All parameters, to be changed in place, and the threads to do it with.

@@ -73,7 +73,7 @@ fn sequences(rows: usize, length: usize, vocab: usize, rng: &mut ChaCha8Rng) -> 
 fn compare(precision: Precision, tolerance: f32) {
     let shapes = [
         (1, 1, 1, 4, 1, 1),
-        (1, 2, 2, 5, 2, 3),
+        (2, 3, 2, 5, 2, 3),
         (3, 7, 1, 19, 3, 17),
         (2, 16, 2, 50, 4, 40),
         (1, 64, 3, 300, 1, 130),

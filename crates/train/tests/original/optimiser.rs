@@ -1,7 +1,7 @@
 //! Parameters after optimiser steps on the golden batches, without dropout.
 
 use burn::tensor::Device;
-use model::{Transformer, Weights, parameters};
+use model::{Compute, Network, Precision, Weights, parameters};
 use train::{Optimiser, Schedule};
 
 use crate::goldens::{arrays, batch, config, meta};
@@ -14,15 +14,22 @@ const LINEAR: Schedule = Schedule::Linear {
 };
 
 struct Run {
-    model: Transformer,
+    network: Network,
     optimiser: Optimiser,
 }
 
 impl Run {
-    fn new(schedule: Schedule, global_norm: f32) -> Self {
+    fn new(fused: bool, schedule: Schedule, global_norm: f32) -> Self {
         let weights = arrays("weights_f32.safetensors");
+        let compute = Compute {
+            fused,
+            precision: Precision::F32,
+            training: true,
+        };
+        let network = Network::new(&config(), weights, &Device::default(), compute).unwrap();
+        assert_eq!(matches!(network, Network::Fused(_)), fused);
         Self {
-            model: Transformer::new(&config(), weights, &Device::default().autodiff()).unwrap(),
+            network,
             optimiser: Optimiser::new(&config(), schedule, global_norm, 0.1),
         }
     }
@@ -32,28 +39,26 @@ impl Run {
         let expected = &meta()["runs"][name];
         for index in 0..batches {
             let batch = batch(index);
-            let loss = self.model.loss(&batch, None);
-            let gradients = self.model.take_gradients(loss.backward()).unwrap();
-            let loss = f64::from(loss.into_scalar::<f32>());
+            let (before, mean) = self.optimiser.accumulated();
+            let loss = self.network.accumulate(&batch, None, before, mean).unwrap();
             let nats = expected["losses"][index].as_f64().unwrap();
             assert!(
                 (loss / nats - 1.0).abs() < 1e-6,
                 "{name} {index}: {loss} {nats}"
             );
-            self.optimiser.accumulate(gradients);
+            self.optimiser.note_accumulation();
             if self.optimiser.accumulations() == every {
-                let (model, step) = self.optimiser.step(self.model).unwrap();
+                let step = self.optimiser.step(&mut self.network).unwrap();
                 let norm = expected["grad_norms"][index].as_f64().unwrap();
                 let same = (step.gradient_norm / norm - 1.0).abs() < 1e-6;
                 assert!(every > 1 || same, "{name} {index}: {step:?} {norm}");
-                self.model = model;
             }
         }
         self
     }
 
     fn compare(&self, file: &str) {
-        compare(&self.model.to_weights().unwrap(), &arrays(file));
+        compare(&self.network.to_weights().unwrap(), &arrays(file));
     }
 }
 
@@ -90,40 +95,46 @@ fn the_schedule_is_optax_s() {
 
 #[test]
 fn steps_with_the_schedule() {
-    Run::new(LINEAR, 1.0)
-        .train(1, 1, "sched")
-        .compare("sched_params_after_step1.safetensors");
-    let run = Run::new(LINEAR, 1.0).train(3, 1, "sched");
-    run.compare("sched_params_after_step3.safetensors");
+    for fused in [true, false] {
+        Run::new(fused, LINEAR, 1.0)
+            .train(1, 1, "sched")
+            .compare("sched_params_after_step1.safetensors");
+        let run = Run::new(fused, LINEAR, 1.0).train(3, 1, "sched");
+        run.compare("sched_params_after_step3.safetensors");
 
-    let (state, expected) = (
-        run.optimiser.to_weights(),
-        arrays("sched_moments_final.safetensors"),
-    );
-    for (ours, theirs) in [("first", "mu"), ("second", "nu")] {
-        for parameter in parameters(&config()) {
-            let (found, _) = state.tensor(&format!("{ours}.{}", parameter.name)).unwrap();
-            let (expected, _) = expected
-                .tensor(&format!("{theirs}.{}", parameter.name))
-                .unwrap();
-            let difference = crate::goldens::difference(found, expected);
-            assert!(difference < 4e-6, "{ours} {} {difference}", parameter.name);
+        let (state, expected) = (
+            run.optimiser.to_weights(),
+            arrays("sched_moments_final.safetensors"),
+        );
+        for (ours, theirs) in [("first", "mu"), ("second", "nu")] {
+            for parameter in parameters(&config()) {
+                let (found, _) = state.tensor(&format!("{ours}.{}", parameter.name)).unwrap();
+                let (expected, _) = expected
+                    .tensor(&format!("{theirs}.{}", parameter.name))
+                    .unwrap();
+                let difference = crate::goldens::difference(found, expected);
+                assert!(difference < 4e-6, "{ours} {} {difference}", parameter.name);
+            }
         }
     }
 }
 
 #[test]
 fn steps_with_clipping() {
-    let constant = Schedule::Constant { rate: 4e-4 };
-    let run = Run::new(constant, 0.1).train(3, 1, "const_clip0p1");
-    run.compare("const_clip0p1_params_after_step3.safetensors");
+    for fused in [true, false] {
+        let constant = Schedule::Constant { rate: 4e-4 };
+        let run = Run::new(fused, constant, 0.1).train(3, 1, "const_clip0p1");
+        run.compare("const_clip0p1_params_after_step3.safetensors");
+    }
 }
 
 #[test]
 fn steps_of_two_micro_batches() {
-    let run = Run::new(LINEAR, 1.0).train(4, 2, "accum2");
-    assert_eq!(run.optimiser.steps(), 2);
-    run.compare("accum2_params_after_step4.safetensors");
+    for fused in [true, false] {
+        let run = Run::new(fused, LINEAR, 1.0).train(4, 2, "accum2");
+        assert_eq!(run.optimiser.steps(), 2);
+        run.compare("accum2_params_after_step4.safetensors");
+    }
 }
 
 #[test]
@@ -142,9 +153,8 @@ fn what_decays_is_what_the_original_decays() {
 
 #[test]
 fn a_restored_state_goes_on_bit_for_bit() {
-    let one = Run::new(LINEAR, 1.0).train(1, 1, "sched");
+    let one = Run::new(true, LINEAR, 1.0).train(1, 1, "sched");
     let mut two = one.optimiser.clone();
-    two.accumulate(vec![vec![7.0]]);
     let mut three = Optimiser::new(&config(), LINEAR, 1.0, 0.1);
     three.restore(one.optimiser.to_weights(), 1, 0).unwrap();
     assert_eq!(three.to_weights(), one.optimiser.to_weights());

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::ValueEnum;
 use model::{ModelConfig, Size};
-use train::{Chunks, Precision, TrainOptions};
+use train::{Chunks, Kernels, Precision, TrainOptions};
 
 use crate::usage::wrong_use;
 
@@ -102,9 +102,12 @@ pub struct Args {
     /// Threads that prepare the pieces of an epoch [default: all cores].
     #[arg(long, value_name = "N")]
     num_workers: Option<usize>,
-    /// Multiply matrices in bf16.
+    /// Multiply matrices in bf16; weights and their state stay f32.
     #[arg(long)]
     use_bf16: bool,
+    /// What computes a step on the CPU.
+    #[arg(long, value_enum, default_value = "fused")]
+    kernels: KernelsArg,
     /// Times that every piece is seen.
     #[arg(long, default_value_t = 5, value_name = "N")]
     epochs: u64,
@@ -160,6 +163,14 @@ pub enum SizeArg {
 }
 
 #[derive(Clone, Copy, ValueEnum)]
+pub enum KernelsArg {
+    /// Fused kernels.
+    Fused,
+    /// Tensor operations, to compare with.
+    Composite,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
 pub enum ChunksArg {
     Windows,
     Seed,
@@ -196,6 +207,10 @@ impl Args {
             precision: match self.use_bf16 {
                 true => Precision::Bf16,
                 false => Precision::F32,
+            },
+            kernels: match self.kernels {
+                KernelsArg::Fused => Kernels::Fused,
+                KernelsArg::Composite => Kernels::Composite,
             },
             eval_examples: self.eval_examples,
         }
