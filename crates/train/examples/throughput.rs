@@ -1,12 +1,11 @@
 //! Trains a model of a named size on random tokens for a few steps and prints
 //! tokens a second and peak memory.
 //!
-//! Usage: `throughput [tiny|small|default|large] [micro batch] [steps]`
+//! Usage: `throughput [tiny|small|default|large] [micro batch] [steps] [device]`
 
 use std::time::Instant;
 
-use burn::tensor::Device;
-use model::{Batch, ModelConfig, Size, Weights};
+use model::{Batch, DeviceName, ModelConfig, Size, Weights};
 use train::{Schedule, TrainOptions, Trainer};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -19,12 +18,16 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     };
     let rows: usize = arguments.next().map_or(Ok(4), |text| text.parse())?;
     let steps: usize = arguments.next().map_or(Ok(3), |text| text.parse())?;
+    let device = arguments
+        .next()
+        .map_or(Ok(DeviceName::CPU), |text| text.parse())?;
+    let device = device.open()?.device;
 
     let config = ModelConfig::of_size(size);
     let weights = Weights::initial(&config, 1);
     let options = TrainOptions::default();
     let schedule = Schedule::Constant { rate: 4e-4 };
-    let mut trainer = Trainer::new(&config, weights, &options, schedule, 1, &Device::default())?;
+    let mut trainer = Trainer::new(&config, weights, &options, schedule, 1, &device)?;
     let length = config.max_sequence_length;
     let id = |i: usize| (i * 7919 % (config.vocab_size - 3)) as u32 + 3;
     let row = |row: usize| {

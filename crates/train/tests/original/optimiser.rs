@@ -1,10 +1,9 @@
 //! Parameters after optimiser steps on the golden batches, without dropout.
 
-use burn::tensor::Device;
 use model::{Transformer, Weights, parameters};
 use train::{Optimiser, Schedule};
 
-use crate::goldens::{arrays, batch, config, meta};
+use crate::goldens::{arrays, batch, config, device, meta};
 
 const LINEAR: Schedule = Schedule::Linear {
     peak: 4e-4,
@@ -22,7 +21,7 @@ impl Run {
     fn new(schedule: Schedule, global_norm: f32) -> Self {
         let weights = arrays("weights_f32.safetensors");
         Self {
-            model: Transformer::new(&config(), weights, &Device::default().autodiff()).unwrap(),
+            model: Transformer::new(&config(), weights, &device().autodiff()).unwrap(),
             optimiser: Optimiser::new(&config(), schedule, global_norm, 0.1),
         }
     }
