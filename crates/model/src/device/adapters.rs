@@ -1,10 +1,11 @@
 //! Devices that are reached through `wgpu`.
 
 use burn::tensor::wgpu::{WgpuBackend, WgpuInitError};
-use burn::tensor::{Device, DeviceKind, DeviceType};
+use burn::tensor::{Device, DeviceKind, DeviceType, Tensor, TensorData};
 
 use super::Backend;
 use super::built::{Found, product};
+use crate::access::values;
 
 /// Adapters of one kind that are looked for.
 const MOST: usize = 16;
@@ -52,8 +53,44 @@ fn graphics(backend: Backend) -> Option<(WgpuBackend, DeviceType, fn(DeviceKind)
 fn open(api: WgpuBackend, kind: DeviceKind, device: &Device) -> Result<String, String> {
     let options = Device::wgpu_options().graphics_api(api).device_kind(kind);
     match options.init() {
-        // The second is that it was opened before.
-        Ok(_) | Err(WgpuInitError::Registration { .. }) => Ok(product(device)),
-        Err(error) => Err(error.to_string()),
+        Ok(device) => multiplies(&device)?,
+        // Opened before.
+        Err(WgpuInitError::Registration { .. }) => {}
+        Err(error) => return Err(error.to_string()),
     }
+    Ok(product(device))
+}
+
+/// Multiplies matrices of small whole numbers, which any precision gets right:
+/// there are drivers that accept the kernels and compute nonsense. Which kernel
+/// multiplies depends on the shape: one is large, one small, one that of
+/// attention scores.
+fn multiplies(device: &Device) -> Result<(), String> {
+    for shape in [[1, 64, 64, 64], [1, 5, 7, 3], [6, 20, 16, 20]] {
+        let [batch, rows, inner, columns] = shape;
+        let entry = |rate: usize| move |i: usize| (i * rate % 7) as f32 - 3.0;
+        let matrix = |rate, [rows, columns]: [usize; 2]| {
+            let count = batch * rows * columns;
+            let values: Vec<f32> = (0..count).map(entry(rate)).collect();
+            let data = TensorData::new(values, [batch, rows, columns]);
+            Tensor::<3>::from_data(data, device)
+        };
+        let (left, right) = (matrix(3, [rows, inner]), matrix(5, [inner, columns]));
+        let found = values(left.matmul(right)).map_err(|error| error.to_string())?;
+        let product = |i: usize| {
+            let (row, column) = (i / columns, i % columns);
+            let first = row / rows * inner * columns + column;
+            let each =
+                (0..inner).map(|k| entry(3)(row * inner + k) * entry(5)(first + k * columns));
+            each.sum::<f32>()
+        };
+        if found
+            .iter()
+            .enumerate()
+            .any(|(i, found)| product(i) != *found)
+        {
+            return Err("its driver multiplies matrices wrongly".to_owned());
+        }
+    }
+    Ok(())
 }
