@@ -1,6 +1,7 @@
 //! `tchaikovsky`: learns from piano MIDI and performs.
 
 mod commands;
+mod device;
 mod option_file;
 mod progress;
 mod say;

@@ -9,6 +9,7 @@
 
 use crate::error::EngineError;
 use crate::pass::Pass;
+use crate::used::Used;
 use crate::weight_file::Tensors;
 use kernels::{Span, Team, WeightFormat};
 use model::ModelConfig;
@@ -40,10 +41,8 @@ impl Default for EngineOptions {
 /// A model ready to decode, with the caches of its sequences.
 pub struct Engine {
     config: ModelConfig,
-    capacity: usize,
     pass: Pass,
-    /// Positions used, a sequence.
-    lengths: Vec<usize>,
+    used: Used,
     spans: Vec<Span>,
 }
 
@@ -60,29 +59,17 @@ impl Engine {
     ) -> Result<Self, EngineError> {
         config.validate()?;
         weights.check(config)?;
-        let positions = config.max_sequence_length;
-        let capacity = if options.capacity == 0 {
-            positions
-        } else {
-            options.capacity
-        };
-        if capacity > positions {
-            return Err(EngineError::Capacity {
-                capacity,
-                positions,
-            });
-        }
         let sequences = options.sequences.max(1);
+        let used = Used::new(config, sequences, options.capacity)?;
         let options = EngineOptions {
             sequences,
             ..options
         };
         Ok(Self {
-            pass: Pass::new(config, weights, capacity, options)?,
-            lengths: vec![0; sequences],
+            pass: Pass::new(config, weights, used.capacity(), options)?,
+            used,
             spans: Vec::with_capacity(sequences),
             config: config.clone(),
-            capacity,
         })
     }
 
@@ -93,12 +80,12 @@ impl Engine {
 
     /// Positions of a sequence's cache.
     pub fn capacity(&self) -> usize {
-        self.capacity
+        self.used.capacity()
     }
 
     /// Sequences there are.
     pub fn sequences(&self) -> usize {
-        self.lengths.len()
+        self.used.sequences()
     }
 
     /// Threads that work, the caller counted.
@@ -118,7 +105,7 @@ impl Engine {
 
     /// Positions that `sequence` has used; 0 for a sequence that is not there.
     pub fn used(&self, sequence: usize) -> usize {
-        self.lengths.get(sequence).copied().unwrap_or(0)
+        self.used.of(sequence)
     }
 
     /// Forgets all but the first `positions` positions of a sequence.
@@ -126,10 +113,7 @@ impl Engine {
     /// # Errors
     /// [`EngineError::Sequence`].
     pub fn truncate(&mut self, sequence: usize, positions: usize) -> Result<(), EngineError> {
-        self.check_sequence(sequence)?;
-        let length = &mut self.lengths[sequence];
-        *length = positions.min(*length);
-        Ok(())
+        self.used.truncate(sequence, positions)
     }
 
     /// Makes `to` a copy of `from`, as if it had been fed the same ids.
@@ -137,17 +121,9 @@ impl Engine {
     /// # Errors
     /// [`EngineError::Sequence`], also when both are the same.
     pub fn copy(&mut self, from: usize, to: usize) -> Result<(), EngineError> {
-        self.check_sequence(from)?;
-        self.check_sequence(to)?;
-        if from == to {
-            return Err(self.no_sequence(to));
-        }
-        let (stride, length) = (
-            self.config.num_layers * self.config.heads,
-            self.lengths[from],
-        );
+        let length = self.used.copy(from, to)?;
+        let stride = self.config.num_layers * self.config.heads;
         self.pass.copy(from, to, stride, length);
-        self.lengths[to] = length;
         Ok(())
     }
 
@@ -158,7 +134,7 @@ impl Engine {
     /// [`EngineError::NoIds`], [`EngineError::Sequence`], [`EngineError::Id`] or
     /// [`EngineError::Full`]; then nothing was fed.
     pub fn feed(&mut self, sequence: usize, ids: &[u32]) -> Result<&[f32], EngineError> {
-        self.check(sequence, ids)?;
+        self.used.check(sequence, ids)?;
         let mut rows = 0;
         for ids in ids.chunks(self.pass.capacity()) {
             rows = self.chunk(sequence, ids);
@@ -177,7 +153,7 @@ impl Engine {
         ids: &[u32],
         mut each: impl FnMut(&[f32]),
     ) -> Result<(), EngineError> {
-        self.check(sequence, ids)?;
+        self.used.check(sequence, ids)?;
         for ids in ids.chunks(self.pass.capacity()) {
             let rows = self.chunk(sequence, ids);
             for first in (0..rows).step_by(self.sequences()) {
@@ -196,16 +172,10 @@ impl Engine {
     /// As for [`Engine::feed`]; [`EngineError::Sequence`] also when one occurs
     /// twice.
     pub fn step(&mut self, ids: &[(usize, u32)]) -> Result<&[f32], EngineError> {
-        if ids.is_empty() {
-            return Err(EngineError::NoIds);
-        }
+        self.used.check_step(ids)?;
         self.spans.clear();
         for (row, (sequence, id)) in ids.iter().enumerate() {
-            self.check(*sequence, std::slice::from_ref(id))?;
-            if ids[..row].iter().any(|(other, _)| other == sequence) {
-                return Err(self.no_sequence(*sequence));
-            }
-            let position = self.lengths[*sequence];
+            let position = self.used.of(*sequence);
             self.spans.push(Span {
                 sequence: *sequence,
                 row,
@@ -218,43 +188,9 @@ impl Engine {
         Ok(self.pass.head(0, ids.len()))
     }
 
-    fn no_sequence(&self, sequence: usize) -> EngineError {
-        EngineError::Sequence {
-            sequence,
-            sequences: self.sequences(),
-        }
-    }
-
-    fn check_sequence(&self, sequence: usize) -> Result<(), EngineError> {
-        let known = sequence < self.sequences();
-        known
-            .then_some(())
-            .ok_or_else(|| self.no_sequence(sequence))
-    }
-
-    fn check(&self, sequence: usize, ids: &[u32]) -> Result<(), EngineError> {
-        self.check_sequence(sequence)?;
-        let (used, capacity) = (self.lengths[sequence], self.capacity);
-        let vocabulary = self.config.vocab_size;
-        if ids.is_empty() {
-            return Err(EngineError::NoIds);
-        }
-        if let Some(&id) = ids.iter().find(|id| **id as usize >= vocabulary) {
-            return Err(EngineError::Id { id, vocabulary });
-        }
-        if ids.len() > capacity - used {
-            return Err(EngineError::Full {
-                ids: ids.len(),
-                used,
-                capacity,
-            });
-        }
-        Ok(())
-    }
-
     /// Feeds at most one pass of ids and gives their number.
     fn chunk(&mut self, sequence: usize, ids: &[u32]) -> usize {
-        let (position, rows) = (self.lengths[sequence], ids.len());
+        let (position, rows) = (self.used.of(sequence), ids.len());
         for (row, id) in ids.iter().enumerate() {
             self.pass.embed(row, *id, position + row);
         }
@@ -272,7 +208,7 @@ impl Engine {
     fn run(&mut self) {
         self.pass.layers(&self.spans);
         for span in &self.spans {
-            self.lengths[span.sequence] += span.rows;
+            self.used.grow(span.sequence, span.rows);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Why the engine refuses.
 
-use model::{ConfigError, WeightsError};
+use model::{ComputeError, ConfigError, WeightsError};
 use thiserror::Error;
 
 /// Why the engine refuses.
@@ -49,4 +49,7 @@ pub enum EngineError {
     /// No ids were given.
     #[error("there is no id to feed: an unconditional piece starts with BOS")]
     NoIds,
+    /// The device failed; its caches are lost.
+    #[error(transparent)]
+    Compute(#[from] ComputeError),
 }

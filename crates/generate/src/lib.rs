@@ -3,6 +3,8 @@
 //! - [`Engine`]: the transformer for decoding on the CPU, with packed weights and
 //!   a key/value cache for several sequences; it takes them from memory or from
 //!   a [`WeightFile`].
+//! - [`DeviceEngine`]: the same on any of Burn's devices, such as a GPU.
+//! - [`Decoder`]: what both give to a session.
 //! - [`Sampler`]: from logits to an id; its parts are plain functions in
 //!   [`sampler`].
 //! - [`Grammar`]: what may come next.
@@ -14,6 +16,8 @@
 
 mod clock;
 pub mod copied;
+pub mod decoder;
+pub mod device_engine;
 pub mod engine;
 pub mod error;
 pub mod follower;
@@ -23,10 +27,13 @@ mod pass;
 pub mod sampler;
 pub mod session;
 mod state;
+mod used;
 pub mod weight_file;
 pub mod window;
 
 pub use copied::longest_common_run;
+pub use decoder::Decoder;
+pub use device_engine::DeviceEngine;
 pub use engine::{Engine, EngineOptions};
 pub use error::EngineError;
 pub use follower::{Event, Follower};

@@ -3,7 +3,7 @@
 //! Each sample has its own seed, grammar and window, and gets the ids that it
 //! would get alone.
 
-use crate::engine::Engine;
+use crate::decoder::Decoder;
 use crate::error::EngineError;
 use crate::grammar::Grammar;
 use crate::sampler::{Sampler, SamplerError, SamplerOptions};
@@ -102,7 +102,7 @@ pub enum Finish {
 
 /// Draws ids until all samples have ended. After an error the iterator ends.
 pub struct Session<'a> {
-    engine: &'a mut Engine,
+    engine: &'a mut dyn Decoder,
     options: SessionOptions,
     states: Vec<State>,
     /// Ids drawn in the last step and not yet given out.
@@ -123,7 +123,7 @@ impl<'a> Session<'a> {
     /// [`SessionError::Samples`], [`SessionError::Sampler`] for options that make
     /// no sense, [`SessionError::Engine`] for an empty prompt.
     pub fn new(
-        engine: &'a mut Engine,
+        engine: &'a mut dyn Decoder,
         samples: Vec<Sample>,
         options: SessionOptions,
     ) -> Result<Self, SessionError> {

@@ -2,8 +2,7 @@
 
 mod common;
 
-use burn::tensor::Device;
-use common::{distance, engine, ids, random_model, uncached, with_format};
+use common::{device, distance, engine, ids, random_model, uncached, with_format};
 use generate::WeightFormat;
 use model::{Batch, Transformer};
 
@@ -12,7 +11,7 @@ fn logits_equal_the_training_models_at_every_position() {
     let model = random_model(200);
     // The training model sees all but the last id of a sequence.
     let ids = ids(7, 201, 75);
-    let trained = Transformer::new(&model.0, model.1.clone(), &Device::default()).unwrap();
+    let trained = Transformer::new(&model.0, model.1.clone(), &device()).unwrap();
     let batch = Batch::new(std::slice::from_ref(&ids)).unwrap();
     let expected = trained
         .forward(&batch, None)

@@ -65,8 +65,11 @@ impl Transformer {
     }
 }
 
-/// The values of a tensor, row-major; copied only when others share them.
-pub(crate) fn values<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>, ComputeError> {
+/// The values of an f32 tensor, row-major; copied only when others share them.
+///
+/// # Errors
+/// [`ComputeError`] when the device cannot be read.
+pub fn values<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>, ComputeError> {
     let data = tensor.inner().try_into_data().map_err(failed)?;
     data.try_into_vec::<f32>().map_err(failed)
 }

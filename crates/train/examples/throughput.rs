@@ -2,12 +2,11 @@
 //! JSON line with each step's tokens a second and the peak memory.
 //!
 //! Usage: `throughput tiny|small|default|large SEQUENCES STEPS [f32|bf16]
-//! [fused|composite] [DROPOUT]`
+//! [fused|composite] [DROPOUT] [DEVICE]`
 
 use std::time::Instant;
 
-use burn::tensor::Device;
-use model::{Batch, ModelConfig, Size, Weights};
+use model::{Batch, DeviceName, ModelConfig, Size, Weights};
 use train::{Kernels, Precision, Schedule, TrainOptions, Trainer};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -36,10 +35,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         dropout: argument(5).unwrap_or("0").parse()?,
         ..ModelConfig::of_size(size)
     };
+    let device: DeviceName = argument(6).unwrap_or("cpu").parse()?;
+    let device = device.open()?.device;
 
     let weights = Weights::initial(&config, 1);
     let schedule = Schedule::Constant { rate: 4e-4 };
-    let mut trainer = Trainer::new(&config, weights, &options, schedule, 1, &Device::default())?;
+    let mut trainer = Trainer::new(&config, weights, &options, schedule, 1, &device)?;
     let length = config.max_sequence_length;
     let id = |i: usize| (i * 7919 % (config.vocab_size - 3)) as u32 + 3;
     let row = |row: usize| {

@@ -4,15 +4,15 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use burn::tensor::Device;
 use corpus::{Dataset, piano_score};
 use model::folder::{CONFIG_FILE, TOKENIZER_FILE, WEIGHTS_FILE, read_config};
-use model::{Compute, ModelFolder, Network, Precision, Score, Weights};
+use model::{Compute, DeviceName, ModelFolder, Network, Precision, Score, Weights};
 use remi::Tokenizer;
 use score::{Merge, measure, read_midi};
 use serde::{Deserialize, Serialize};
 use train::{Baseline, Chunks, Sets};
 
+use crate::device;
 use crate::progress;
 use crate::say;
 use crate::usage::wrong_use;
@@ -40,6 +40,10 @@ pub struct Args {
     /// Windows that are scored at once.
     #[arg(long, default_value_t = 4, value_name = "N")]
     batch_size: usize,
+    /// Where to compute: auto (a GPU that this build reaches, else the CPU),
+    /// cpu, or a GPU by name, such as vulkan:0.
+    #[arg(long, default_value = "auto", value_name = "DEVICE")]
+    device: DeviceName,
     /// Print JSON: all figures, with those of each piece.
     #[arg(long)]
     json: bool,
@@ -88,6 +92,7 @@ struct Report {
 
 /// Runs the command.
 pub fn run(args: Args) -> anyhow::Result<()> {
+    let device = device::open(args.device)?.device;
     let folder = train::checkpoint::resolve(&args.model)?;
     let (config, weights, pieces, baseline) = match &args.ids {
         Some(ids) => {
@@ -113,7 +118,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         precision: Precision::F32,
         training: false,
     };
-    let mut model = Network::new(&config, weights, &Device::default(), compute)?;
+    let mut model = Network::new(&config, weights, &device, compute)?;
     let sequences: Vec<&[u32]> = pieces.iter().map(|piece| piece.ids.as_slice()).collect();
     let bar = progress::bar(0, "windows");
     let scores = train::evaluate(&mut model, &sequences, args.batch_size, |done, all| {

@@ -1,6 +1,7 @@
 //! What the tests share: the models of the JAX original, and small random ones.
 #![expect(dead_code, reason = "each test uses a part")]
 
+use burn::tensor::Device;
 use generate::{Engine, EngineOptions, WeightFormat};
 use model::{ModelConfig, Weights};
 use safetensors::SafeTensors;
@@ -73,6 +74,14 @@ pub fn with_format(format: WeightFormat) -> EngineOptions {
         threads: 2,
         ..EngineOptions::default()
     }
+}
+
+/// The device that tensors are tested on: `TEST_DEVICE` names another than the
+/// CPU.
+pub fn device() -> Device {
+    let name = std::env::var("TEST_DEVICE").unwrap_or_else(|_| "cpu".to_owned());
+    let name: model::DeviceName = name.parse().unwrap();
+    name.open().unwrap().device
 }
 
 /// `count` ids from 3 to `vocabulary`, the same for the same seed.

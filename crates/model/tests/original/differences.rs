@@ -1,6 +1,6 @@
 //! The block's gradients against finite differences of its value.
 
-use crate::goldens::batch;
+use crate::goldens::{batch, device};
 use burn::tensor::{Device, Tensor, TensorData};
 use model::block::{Pass, hidden_keys, parallel_block};
 use model::rotary::Rotary;
@@ -82,7 +82,7 @@ fn gradients_of_a_tied_rotary_model_s_loss_too() {
 }
 
 fn scalar(model: &Transformer) -> f64 {
-    f64::from(value(model, &Device::default()).into_scalar::<f32>())
+    f64::from(value(model, &device()).into_scalar::<f32>())
 }
 
 /// Compares gradients of `value` by all parameters that `moves` it with slopes of
@@ -94,7 +94,7 @@ fn compare(
     moves: impl Fn(&str) -> bool,
 ) {
     let weights = Weights::initial(config, 3);
-    let device = Device::default();
+    let device = device();
     let tracked = device.clone().autodiff();
     let model = Transformer::new(config, weights.clone(), &tracked).unwrap();
     let gradients = model

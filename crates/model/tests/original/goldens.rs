@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use model::{Batch, ModelConfig, Weights};
+use burn::tensor::Device;
+use model::{Batch, DeviceName, ModelConfig, Weights};
 use safetensors::SafeTensors;
 
 /// A file of `tests/fixtures/jax`.
@@ -25,6 +26,13 @@ pub fn meta() -> serde_json::Value {
 /// The configuration of the golden model.
 pub fn config() -> ModelConfig {
     serde_json::from_value(meta()["config"].clone()).unwrap()
+}
+
+/// The device that is tested: `TEST_DEVICE` names another than the CPU.
+pub fn device() -> Device {
+    let name = std::env::var("TEST_DEVICE").unwrap_or_else(|_| "cpu".to_owned());
+    let name: DeviceName = name.parse().unwrap();
+    name.open().unwrap().device
 }
 
 /// Batch `index`; its stored attention mask has to be "not PAD".

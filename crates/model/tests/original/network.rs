@@ -1,6 +1,6 @@
 //! The network equals the JAX original: logits, losses, every gradient.
 
-use crate::goldens::{arrays, batch, config, difference, meta};
+use crate::goldens::{arrays, batch, config, device, difference, meta};
 use burn::tensor::Device;
 use model::{Dropout, Transformer, parameters};
 
@@ -10,7 +10,7 @@ fn golden_model(device: &Device) -> Transformer {
 
 #[test]
 fn logits_are_the_original_s() {
-    let model = golden_model(&Device::default());
+    let model = golden_model(&device());
     let logits = model
         .forward(&batch(0), None)
         .into_data()
@@ -25,7 +25,7 @@ fn logits_are_the_original_s() {
 
 #[test]
 fn losses_and_accuracies_are_the_original_s() {
-    let model = golden_model(&Device::default());
+    let model = golden_model(&device());
     for (index, expected) in meta()["f32"]["losses_all_batches"]
         .as_array()
         .unwrap()
@@ -51,7 +51,7 @@ fn losses_and_accuracies_are_the_original_s() {
 
 #[test]
 fn every_gradient_is_the_original_s() {
-    let model = golden_model(&Device::default().autodiff());
+    let model = golden_model(&device().autodiff());
     let gradients = model.loss(&batch(0), None).backward();
     let gradients = model.take_gradients(gradients).unwrap();
     let expected = arrays("grads_f32.safetensors");
@@ -68,7 +68,7 @@ fn every_gradient_is_the_original_s() {
 
 #[test]
 fn weights_come_back_bit_for_bit() {
-    let model = golden_model(&Device::default().autodiff());
+    let model = golden_model(&device().autodiff());
     let weights = model.to_weights().unwrap();
     assert!(weights.iter().eq(arrays("weights_f32.safetensors").iter()));
     let mut next = 0;
@@ -96,7 +96,7 @@ fn dropout_is_a_function_of_its_seed_and_keeps_the_mean() {
     let mean = dropout(7).iter().sum::<f32>() / visible;
     assert!((mean - 1.0).abs() < 0.02, "{mean}");
 
-    let model = golden_model(&Device::default());
+    let model = golden_model(&device());
     let loss = |dropout| model.loss(&batch(0), dropout).into_scalar::<f32>();
     assert_eq!(loss(Dropout::new(0.5, 1)), loss(Dropout::new(0.5, 1)));
     assert_ne!(loss(Dropout::new(0.5, 1)), loss(Dropout::new(0.5, 2)));

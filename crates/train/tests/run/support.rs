@@ -96,13 +96,20 @@ pub fn train_with<'a>(
             train: &train.to_vec(),
             valid: &pieces(9)[7..].to_vec(),
             out,
-            device: Device::default(),
+            device: device(),
             about: About::default(),
             stop,
         },
         &mut observer,
     )?;
     Ok((outcome, observer))
+}
+
+/// The device that is tested: `TEST_DEVICE` names another than the CPU.
+pub fn device() -> Device {
+    let name = std::env::var("TEST_DEVICE").unwrap_or_else(|_| "cpu".to_owned());
+    let name: model::DeviceName = name.parse().unwrap();
+    name.open().unwrap().device
 }
 
 /// Fresh weights.

@@ -3,11 +3,10 @@
 use std::fs;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use burn::tensor::Device;
 use model::{ModelConfig, ModelFolder};
 use train::{About, Checkpoint, End, Run, Start, TrainError, TrainOptions, checkpoint, run};
 
-use crate::support::{assert_same_end, config, fresh, options, pieces, resume, train_with};
+use crate::support::{assert_same_end, config, device, fresh, options, pieces, resume, train_with};
 
 #[test]
 fn a_resumed_run_is_the_uninterrupted_one_bit_for_bit() {
@@ -60,7 +59,7 @@ fn a_run_stopped_in_an_accumulation_goes_on_bit_for_bit() {
             train: &Pulling(pieces(7), &stop),
             valid: &pieces(9)[7..].to_vec(),
             out: &parts,
-            device: Device::default(),
+            device: device(),
             about: About::default(),
             stop: &stop,
         },

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::ValueEnum;
 use generate::{SamplerOptions, WeightFormat};
+use model::DeviceName;
 
 use crate::usage::wrong_use;
 
@@ -100,10 +101,15 @@ pub struct Args {
     /// Seed of the choices.
     #[arg(long, default_value_t = 255, value_name = "N")]
     pub seed: u64,
-    /// How weights are kept and multiplied: smaller is faster.
+    /// Where to compute: cpu; auto for a GPU that this build reaches, else the
+    /// CPU; or a GPU by name, such as vulkan:0.
+    #[arg(long, default_value = "cpu", value_name = "DEVICE")]
+    pub device: DeviceName,
+    /// How weights are kept and multiplied on the CPU: smaller is faster. A GPU
+    /// has them as f32.
     #[arg(long, value_enum, default_value = "f32")]
     pub weights: Weights,
-    /// Threads [default: all cores].
+    /// Threads of the CPU [default: all cores].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..))]
     pub threads: Option<u8>,
     /// Print the summary as JSON.

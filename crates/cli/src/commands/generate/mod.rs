@@ -1,6 +1,7 @@
 //! `tchaikovsky generate`: from a model and a prompt to performances.
 
 mod arguments;
+mod engine;
 mod limits;
 mod output;
 mod parts;
@@ -9,14 +10,10 @@ mod prompt;
 mod stream;
 mod summary;
 
-use generate::{Engine, EngineOptions};
-
 pub use arguments::Args;
 use parts::Parts;
 use prompt::Prompt;
 use stream::Stream;
-
-use crate::usage::wrong_use;
 
 /// Runs the command.
 pub fn run(args: Args) -> anyhow::Result<()> {
@@ -36,16 +33,9 @@ pub fn run(args: Args) -> anyhow::Result<()> {
             prompt.ids.len()
         );
     }
-    let options = EngineOptions {
-        format: args.weights.into(),
-        threads: args.threads.map_or(0, usize::from),
-        sequences: files.len(),
-        ..EngineOptions::default()
-    };
-    let mut engine =
-        Engine::new(&config, weights, options).map_err(|error| wrong_use(error.to_string()))?;
+    let mut engine = engine::engine(&args, &config, weights, files.len())?;
     let stream = Stream::new(args.stream, args.output_generated_only, files.len());
-    let made = play::play(&args, &tokenizer, &mut engine, &prompt, stream)?;
+    let made = play::play(&args, &tokenizer, engine.as_mut(), &prompt, stream)?;
     let mut samples = Vec::new();
     for (index, (sample, file)) in made.samples.iter().zip(&files).enumerate() {
         let result = output::result(&tokenizer, &prompt, sample, args.output_generated_only);

@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use generate::{Engine, Finish, Follower, Grammar, Sample, Session, SessionOptions};
+use generate::{Decoder, Finish, Follower, Grammar, Sample, Session, SessionOptions};
 use indicatif::{ProgressBar, ProgressStyle};
 use remi::{Token, Tokenizer};
 
@@ -49,7 +49,7 @@ struct Growing<'a> {
 pub fn play(
     args: &Args,
     tokenizer: &Tokenizer,
-    engine: &mut Engine,
+    engine: &mut dyn Decoder,
     prompt: &Prompt,
     mut stream: Stream,
 ) -> anyhow::Result<Made> {

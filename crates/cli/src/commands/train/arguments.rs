@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::ValueEnum;
-use model::{ModelConfig, Size};
+use model::{DeviceName, ModelConfig, Size};
 use train::{Chunks, Kernels, Precision, TrainOptions};
 
 use crate::usage::wrong_use;
@@ -135,6 +135,10 @@ pub struct Args {
     /// How pieces are cut: whole windows, new each epoch, or as the seed project.
     #[arg(long, value_enum, default_value = "windows")]
     chunks: ChunksArg,
+    /// Where to compute: auto (a GPU that this build reaches, else the CPU),
+    /// cpu, or a GPU by name, such as vulkan:0.
+    #[arg(long, default_value = "auto", value_name = "DEVICE")]
+    pub device: DeviceName,
     /// A line for every step, also where the output is no terminal.
     #[arg(long)]
     pub verbose: bool,

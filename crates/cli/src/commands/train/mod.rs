@@ -6,7 +6,6 @@ mod lines;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use burn::tensor::Device;
 use corpus::Dataset;
 use model::ModelFolder;
 use model::folder::TOKENIZER_FILE;
@@ -17,12 +16,14 @@ use train::{
 
 pub use self::arguments::Args;
 use self::lines::Lines;
+use crate::device;
 use crate::say;
 use crate::stop;
 use crate::usage::{stopped, wrong_use};
 
 /// Runs the command.
 pub fn run(args: Args) -> anyhow::Result<()> {
+    let device = device::open(args.device)?.device;
     let dataset = Dataset::open(&args.dataset)?;
     let options = args.options();
     options
@@ -53,7 +54,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
             train: train.as_ref(),
             valid: &valid,
             out: &out,
-            device: Device::default(),
+            device,
             about: About {
                 data: format!("{} pieces of {}", train.len(), dataset.folder().display()),
                 licence: "that of the data".to_owned(),
