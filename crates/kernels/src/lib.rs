@@ -30,6 +30,7 @@ mod lanes_avx2;
 #[cfg(target_arch = "x86_64")]
 mod lanes_avx512;
 pub mod matrix;
+mod memory;
 pub mod norm;
 pub mod product;
 mod shared;

@@ -21,6 +21,7 @@ use super::sinks::{Add, Logits};
 use super::tile::Left;
 use crate::exp::exp_and_sum;
 use crate::lanes::{Lanes, WIDTH};
+use crate::memory::Piece;
 use crate::shared::SharedMut;
 use crate::team::Team;
 
@@ -67,7 +68,7 @@ struct Desk {
     wide: Vec<f32>,
     narrow: Rows,
     /// f32 `[BLOCK, vocab_size]`.
-    logits: Vec<f32>,
+    logits: Piece<f32>,
 }
 
 struct Backward {
@@ -82,31 +83,35 @@ struct Backward {
 impl HeadScratch {
     /// Memory for micro batches of up to `tokens` tokens.
     pub fn new(
+        team: &mut Team,
         layout: Layout,
         dim: usize,
         vocab_size: usize,
         tokens: usize,
-        threads: usize,
         backward: bool,
     ) -> Self {
         let chunk = tokens.min(CHUNK);
-        let desk = |_| Desk {
+        let threads = team.threads();
+        let pool = team.pool();
+        let mut desk = || Desk {
             wide: vec![0.0; BLOCK * dim],
-            narrow: Rows::new(layout, BLOCK, dim),
-            logits: vec![0.0; BLOCK * vocab_size],
+            narrow: Rows::new(pool, layout, BLOCK, dim),
+            logits: pool.take(BLOCK * vocab_size),
         };
-        let rows = |_| Rows::new(layout, BLOCK, vocab_size);
+        let desks = (0..threads).map(|_| desk()).collect();
+        let mut rows = || Rows::new(pool, layout, BLOCK, vocab_size);
+        let d_logits = (0..threads).map(|_| rows()).collect();
         let backward = backward.then(|| Backward {
-            d_logits: (0..threads).map(rows).collect(),
-            over_tokens: OverTokens::new(Side::Left, layout, vocab_size, chunk),
-            normed: OverTokens::new(Side::Right, layout, dim, chunk),
+            d_logits,
+            over_tokens: OverTokens::new(pool, Side::Left, layout, vocab_size, chunk),
+            normed: OverTokens::new(pool, Side::Right, layout, dim, chunk),
             parts: vec![0.0; chunk.div_ceil(BLOCK) * (2 * dim + vocab_size)],
         });
         Self {
             layout,
             dim,
             vocab_size,
-            desks: (0..threads).map(desk).collect(),
+            desks,
             backward,
             losses: vec![0.0; tokens.div_ceil(BLOCK)],
         }

@@ -4,6 +4,7 @@ use super::cells::{CellKernel, Cells, Layout, With};
 use super::panels::{Right, pack_across, pack_transposed, right_len};
 use super::tile::COLUMNS;
 use crate::lanes::Lanes;
+use crate::memory::Piece;
 use crate::shared::SharedMut;
 use crate::team::Team;
 
@@ -13,13 +14,19 @@ pub struct Linear {
     layout: Layout,
     outputs: usize,
     inputs: usize,
-    forward: Vec<u32>,
-    backward: Vec<u32>,
+    forward: Piece<u32>,
+    backward: Piece<u32>,
 }
 
 impl Linear {
     /// Room for a matrix. `backward` says whether there will be a backward pass.
-    pub fn new(layout: Layout, outputs: usize, inputs: usize, backward: bool) -> Self {
+    pub fn new(
+        team: &mut Team,
+        layout: Layout,
+        outputs: usize,
+        inputs: usize,
+        backward: bool,
+    ) -> Self {
         let backward = match backward {
             true => right_len(layout.cells(outputs), inputs),
             false => 0,
@@ -28,8 +35,8 @@ impl Linear {
             layout,
             outputs,
             inputs,
-            forward: vec![0; right_len(layout.cells(inputs), outputs)],
-            backward: vec![0; backward],
+            forward: team.pool().take(right_len(layout.cells(inputs), outputs)),
+            backward: team.pool().take(backward),
         }
     }
 

@@ -9,6 +9,7 @@ use super::cells::{Cells, Layout};
 use super::panels::{Right, lines};
 use super::tile::{COLUMNS, EMPTY, Left, ROWS, Tile};
 use crate::lanes::{Lanes, WIDTH};
+use crate::memory::{Piece, Pool};
 use crate::shared::SharedMut;
 
 /// Which operand of the product it will be.
@@ -27,19 +28,25 @@ pub(crate) struct OverTokens {
     features: usize,
     /// Cells along the tokens that there is room for.
     room: usize,
-    cells: Vec<u32>,
+    cells: Piece<u32>,
 }
 
 impl OverTokens {
     /// Room for `tokens` tokens.
-    pub(crate) fn new(side: Side, layout: Layout, features: usize, tokens: usize) -> Self {
+    pub(crate) fn new(
+        pool: &mut Pool,
+        side: Side,
+        layout: Layout,
+        features: usize,
+        tokens: usize,
+    ) -> Self {
         let room = layout.cells(tokens);
         Self {
             side,
             layout,
             features,
             room,
-            cells: vec![0; room * features.next_multiple_of(COLUMNS)],
+            cells: pool.take(room * features.next_multiple_of(COLUMNS)),
         }
     }
 

@@ -3,13 +3,14 @@
 use super::attention;
 use super::cells::Layout;
 use crate::lanes::WIDTH;
+use crate::memory::{Piece, Pool};
 
 /// Rows of values, `k` running along each row.
 pub struct Rows {
     layout: Layout,
     values: usize,
     stride: usize,
-    cells: Vec<u32>,
+    cells: Piece<u32>,
 }
 
 impl Rows {
@@ -17,13 +18,13 @@ impl Rows {
     /// for the tile that reaches past it. Rows are a cache line further apart
     /// than they are long: rows a power of two apart would fall on the same few
     /// places of the cache.
-    pub fn new(layout: Layout, rows: usize, values: usize) -> Self {
+    pub(crate) fn new(pool: &mut Pool, layout: Layout, rows: usize, values: usize) -> Self {
         let stride = layout.cells(values).next_multiple_of(WIDTH) + WIDTH;
         Self {
             layout,
             values,
             stride,
-            cells: vec![0; rows.next_multiple_of(WIDTH) * stride],
+            cells: pool.take(rows.next_multiple_of(WIDTH) * stride),
         }
     }
 

@@ -23,7 +23,7 @@ impl Fused {
         let input = self.prepare(batch);
         let last = self.forward(&input, dropout);
         let (dim, count) = (self.config.dim, input.tokens.count());
-        let buffers = self.plan.reserve(input.tokens);
+        let buffers = self.plan.reserve(&mut self.team, input.tokens);
         let end = parts::end(&self.values);
         let head = Head {
             norm: end.norm,

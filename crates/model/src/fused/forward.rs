@@ -13,7 +13,7 @@ impl Fused {
     /// Runs all layers; gives the number of the stream that comes out of the
     /// last one.
     pub(super) fn forward(&mut self, input: &Input, dropout: Option<Dropout>) -> usize {
-        let buffers = self.plan.reserve(input.tokens);
+        let buffers = self.plan.reserve(&mut self.team, input.tokens);
         let (dim, count) = (self.config.dim, input.tokens.count());
         let [table, positions, ..] = &self.values[..] else {
             panic!("parameters of another model");
@@ -80,7 +80,7 @@ impl Fused {
         let input = self.prepare(batch);
         let last = self.forward(&input, None);
         let (dim, count) = (self.config.dim, input.tokens.count());
-        let buffers = self.plan.reserve(input.tokens);
+        let buffers = self.plan.reserve(&mut self.team, input.tokens);
         let end = parts::end(&self.values);
         let head = Head {
             norm: end.norm,

@@ -63,7 +63,7 @@ impl Fused {
             .iter()
             .map(|parameter| Ok(weights.take(&parameter.name)?.values))
             .collect::<Result<Vec<_>, WeightsError>>()?;
-        let team = Team::new(threads);
+        let mut team = Team::new(threads);
         let layout = match config.head_dim.is_multiple_of(2) {
             true => Layout::of(precision, team.isa()),
             // Two values of a pair may not belong to two heads.
@@ -72,14 +72,14 @@ impl Fused {
         let widths = parts::widths(config);
         let packed = Packed {
             layers: (0..config.num_layers)
-                .map(|_| Matrices::new(layout, widths, backward))
+                .map(|_| Matrices::new(&mut team, layout, widths, backward))
                 .collect(),
-            head: Linear::new(layout, config.vocab_size, config.dim, backward),
+            head: Linear::new(&mut team, layout, config.vocab_size, config.dim, backward),
             stale: true,
         };
         Ok(Self {
             config: config.clone(),
-            plan: Plan::new(config, layout, team.threads(), backward),
+            plan: Plan::new(config, layout, backward),
             team,
             list,
             values,
@@ -117,10 +117,11 @@ impl Fused {
     /// Takes the memory for batches of `rows` sequences of `length` positions
     /// now instead of when the first one comes.
     pub fn reserve(&mut self, rows: usize, length: usize) {
-        self.plan.reserve(Tokens {
+        let tokens = Tokens {
             sequences: rows,
             length,
-        });
+        };
+        self.plan.reserve(&mut self.team, tokens);
     }
 
     /// Packs the weights if they have changed.
@@ -143,7 +144,7 @@ impl Fused {
             sequences: batch.rows(),
             length: batch.length(),
         };
-        self.plan.reserve(tokens);
+        self.plan.reserve(&mut self.team, tokens);
         self.pack();
         Input::new(batch, tokens)
     }

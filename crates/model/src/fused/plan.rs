@@ -1,6 +1,7 @@
 //! The memory of a pass, taken once and used again for every batch that is not
 //! larger.
 
+use kernels::Team;
 use kernels::training::block::{Saved, Scratch, Tokens};
 use kernels::training::cells::Layout;
 use kernels::training::head::HeadScratch;
@@ -12,7 +13,6 @@ use crate::config::ModelConfig;
 pub(super) struct Plan {
     config: ModelConfig,
     layout: Layout,
-    threads: usize,
     backward: bool,
     /// What there is room for.
     room: Tokens,
@@ -34,16 +34,10 @@ pub(super) struct Buffers {
 }
 
 impl Plan {
-    pub(super) fn new(
-        config: &ModelConfig,
-        layout: Layout,
-        threads: usize,
-        backward: bool,
-    ) -> Self {
+    pub(super) fn new(config: &ModelConfig, layout: Layout, backward: bool) -> Self {
         Self {
             config: config.clone(),
             layout,
-            threads,
             backward,
             room: Tokens {
                 sequences: 0,
@@ -54,7 +48,7 @@ impl Plan {
     }
 
     /// The buffers, with room for a batch.
-    pub(super) fn reserve(&mut self, tokens: Tokens) -> &mut Buffers {
+    pub(super) fn reserve(&mut self, team: &mut Team, tokens: Tokens) -> &mut Buffers {
         let room = Tokens {
             sequences: self.room.sequences.max(tokens.sequences),
             length: self.room.length.max(tokens.length),
@@ -67,21 +61,20 @@ impl Plan {
         let Self {
             config,
             layout,
-            threads,
             backward,
             ..
         } = self;
         self.buffers
-            .get_or_insert_with(|| Buffers::new(config, *layout, room, *threads, *backward))
+            .get_or_insert_with(|| Buffers::new(team, config, *layout, room, *backward))
     }
 }
 
 impl Buffers {
     fn new(
+        team: &mut Team,
         config: &ModelConfig,
         layout: Layout,
         room: Tokens,
-        threads: usize,
         backward: bool,
     ) -> Self {
         let count = room.count();
@@ -94,17 +87,10 @@ impl Buffers {
         Self {
             streams: (0..streams).map(|_| floats()).collect(),
             saved: (0..saved)
-                .map(|_| Saved::new(layout, widths, count))
+                .map(|_| Saved::new(team, layout, widths, count))
                 .collect(),
-            scratch: Scratch::new(layout, widths, room, threads, backward),
-            head: HeadScratch::new(
-                layout,
-                config.dim,
-                config.vocab_size,
-                count,
-                threads,
-                backward,
-            ),
+            scratch: Scratch::new(team, layout, widths, room, backward),
+            head: HeadScratch::new(team, layout, config.dim, config.vocab_size, count, backward),
             d: if backward { floats() } else { Vec::new() },
         }
     }

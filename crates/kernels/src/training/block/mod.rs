@@ -114,9 +114,9 @@ pub struct Matrices {
 
 impl Matrices {
     /// Room for the matrices of a layer.
-    pub fn new(layout: Layout, widths: Widths, backward: bool) -> Self {
+    pub fn new(team: &mut Team, layout: Layout, widths: Widths, backward: bool) -> Self {
         let Widths { dim, hidden, .. } = widths;
-        let linear = |outputs, inputs| Linear::new(layout, outputs, inputs, backward);
+        let mut linear = |outputs, inputs| Linear::new(team, layout, outputs, inputs, backward);
         Self {
             query: linear(dim, dim),
             key: linear(dim, dim),
@@ -180,14 +180,14 @@ pub struct Saved {
 
 impl Saved {
     /// Room for `tokens` tokens.
-    pub fn new(layout: Layout, widths: Widths, tokens: usize) -> Self {
-        let rows = || Rows::new(layout, tokens, widths.dim);
+    pub fn new(team: &mut Team, layout: Layout, widths: Widths, tokens: usize) -> Self {
+        let mut rows = |values| Rows::new(team.pool(), layout, tokens, values);
         Self {
-            query: rows(),
-            key: rows(),
-            value: rows(),
-            attended: rows(),
-            hidden: Rows::new(layout, tokens, widths.hidden),
+            query: rows(widths.dim),
+            key: rows(widths.dim),
+            value: rows(widths.dim),
+            attended: rows(widths.dim),
+            hidden: rows(widths.hidden),
             statistics: vec![0.0; tokens * widths.heads],
         }
     }

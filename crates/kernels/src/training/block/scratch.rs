@@ -55,42 +55,45 @@ impl Scratch {
     /// Memory for micro batches of up to `tokens`, computed by `threads`
     /// threads.
     pub fn new(
+        team: &mut Team,
         layout: Layout,
         widths: Widths,
         tokens: Tokens,
-        threads: usize,
         backward: bool,
     ) -> Self {
+        let threads = team.threads();
+        let pool = team.pool();
         let Widths { dim, hidden, .. } = widths;
-        let desk = |_| Desk {
+        let mut desk = || Desk {
             wide: vec![0.0; BLOCK * dim],
-            narrow: Rows::new(layout, BLOCK, dim),
-            hidden: Rows::new(layout, BLOCK, hidden),
+            narrow: Rows::new(pool, layout, BLOCK, dim),
+            hidden: Rows::new(pool, layout, BLOCK, hidden),
         };
+        let desks = (0..threads).map(|_| desk()).collect();
         let count = tokens.count();
         let backward = backward.then(|| {
-            let rows = || Rows::new(layout, count, dim);
-            let left = |features| OverTokens::new(Side::Left, layout, features, count);
-            let right = |features| OverTokens::new(Side::Right, layout, features, count);
+            let mut rows = || Rows::new(pool, layout, count, dim);
+            let (d_attended, d_query, d_key, d_value) = (rows(), rows(), rows(), rows());
+            let mut over = |side, features| OverTokens::new(pool, side, layout, features, count);
             Backward {
-                d_attended: rows(),
-                d_query: rows(),
-                d_key: rows(),
-                d_value: rows(),
-                d_out: left(dim),
-                d_hidden: left(hidden),
-                d_projections: [left(dim), left(dim), left(dim)],
-                normed1: right(dim),
-                normed2: right(dim),
-                attended: right(dim),
-                active: right(hidden),
+                d_attended,
+                d_query,
+                d_key,
+                d_value,
+                d_out: over(Side::Left, dim),
+                d_hidden: over(Side::Left, hidden),
+                d_projections: [(); 3].map(|()| over(Side::Left, dim)),
+                normed1: over(Side::Right, dim),
+                normed2: over(Side::Right, dim),
+                attended: over(Side::Right, dim),
+                active: over(Side::Right, hidden),
                 parts: vec![0.0; count.div_ceil(BLOCK) * (3 * dim + hidden)],
             }
         });
         Self {
             layout,
             widths,
-            desks: (0..threads).map(desk).collect(),
+            desks,
             attention: attention::Scratch::new(layout, tokens.length, widths.head_dim, threads),
             backward,
         }
