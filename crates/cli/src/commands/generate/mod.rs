@@ -1,6 +1,7 @@
 //! `tchaikovsky generate`: from a model and a prompt to performances.
 
 mod arguments;
+mod extras;
 mod limits;
 mod output;
 mod parts;
@@ -23,6 +24,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     args.check()?;
     let files = output::files(&args);
     output::check_writable(&files)?;
+    let extras = extras::Extras::new(&args)?;
     let Parts {
         config,
         weights,
@@ -50,6 +52,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     for (index, (sample, file)) in made.samples.iter().zip(&files).enumerate() {
         let result = output::result(&tokenizer, &prompt, sample, args.output_generated_only);
         output::write(file, &result.score)?;
+        extras.write(index, &result)?;
         let seed = args.seed.wrapping_add(index as u64);
         samples.push(summary::Sample::new(file, seed, sample, &result));
     }
