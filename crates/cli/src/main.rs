@@ -31,7 +31,8 @@ Examples:
   tchaikovsky tokenize --midis-dir recordings --out-dir dataset --out-tokenizer tokenizer.json
   tchaikovsky train --dataset dataset --size small --out run
   tchaikovsky generate --model run --prompt-midi piece.mid --seconds 60
-  tchaikovsky inspect piece.mid";
+  tchaikovsky inspect piece.mid
+  tchaikovsky render piece.mid --out piece.wav --out piece.png";
 
 #[derive(Subcommand)]
 enum Command {
@@ -42,6 +43,7 @@ enum Command {
     Encode(commands::encode::Args),
     Decode(commands::decode::Args),
     Inspect(commands::inspect::Args),
+    Render(commands::render::Args),
 }
 
 fn main() -> ExitCode {
@@ -66,6 +68,7 @@ fn run(args: Vec<OsString>) -> anyhow::Result<()> {
         Command::Encode(args) => commands::encode::run(args),
         Command::Decode(args) => commands::decode::run(args),
         Command::Inspect(args) => commands::inspect::run(args),
+        Command::Render(args) => commands::render::run(args),
     }
 }
 

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use corpus::CorpusError;
 use remi::BpeError;
+use render::RenderError;
 
 /// The command line asks for something that cannot be.
 #[derive(Debug)]
@@ -43,7 +44,9 @@ pub fn wrong_use(message: impl Into<String>) -> anyhow::Error {
 /// The exit code of an error.
 pub fn exit_code(error: &anyhow::Error) -> ExitCode {
     let corpus = error.downcast_ref::<CorpusError>();
-    if matches!(corpus, Some(CorpusError::Stopped)) || error.is::<Stopped>() {
+    let render_stopped = matches!(error.downcast_ref(), Some(RenderError::Stopped));
+    let stopped = render_stopped || error.is::<Stopped>();
+    if stopped || matches!(corpus, Some(CorpusError::Stopped)) {
         return ExitCode::from(130);
     }
     let too_small = matches!(

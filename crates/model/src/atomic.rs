@@ -26,16 +26,27 @@ pub fn write_synced(path: &Path, bytes: &[u8]) -> io::Result<()> {
 /// What the system says; then what was at `target` is still there, and nothing
 /// else.
 pub fn write_file(target: &Path, bytes: &[u8]) -> io::Result<()> {
+    write_file_with(target, |file| file.write_all(bytes))
+}
+
+/// The same for what is written bit by bit.
+///
+/// # Errors
+/// As above, and those of `write`.
+pub fn write_file_with<E: From<io::Error>>(
+    target: &Path,
+    write: impl FnOnce(&mut File) -> Result<(), E>,
+) -> Result<(), E> {
     let parent = parent_of(target);
     fs::create_dir_all(&parent)?;
     let mut file = tempfile::Builder::new()
         .prefix(UNFINISHED_PREFIX)
         .tempfile_in(&parent)?;
-    file.write_all(bytes)?;
+    write(file.as_file_mut())?;
     file.as_file().sync_all()?;
     set_readable(file.as_file())?;
-    file.persist(target)?;
-    sync_entries(&parent)
+    file.persist(target).map_err(|error| error.error)?;
+    Ok(sync_entries(&parent)?)
 }
 
 /// Temporary files are made for their owner alone.

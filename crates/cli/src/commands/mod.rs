@@ -5,5 +5,6 @@ pub mod encode;
 pub mod evaluate;
 pub mod generate;
 pub mod inspect;
+pub mod render;
 pub mod tokenize;
 pub mod train;

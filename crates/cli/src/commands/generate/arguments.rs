@@ -94,6 +94,14 @@ pub struct Args {
     /// File to write [default: generated_midis/DATE_TIME.mid].
     #[arg(long, value_name = "FILE")]
     pub output_file: Option<PathBuf>,
+    /// Play the result into this file too (.wav or .flac); `render` has more
+    /// options.
+    #[arg(long, value_name = "FILE")]
+    pub audio: Option<PathBuf>,
+    /// Draw the result into this file too (.png or .svg), with a line between
+    /// prompt and continuation.
+    #[arg(long, value_name = "FILE")]
+    pub picture: Option<PathBuf>,
     /// Pieces to make together; each has the next seed and a number in its
     /// file's name.
     #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=64))]
@@ -124,6 +132,7 @@ const EXAMPLES: &str = "\
 Examples:
   tchaikovsky generate --model runs/first
   tchaikovsky generate --model runs/first --prompt-midi my.mid --seconds 60 --output-file more.mid
+  tchaikovsky generate --model runs/first --audio new.wav --picture new.png
   tchaikovsky generate --model runs/first --temperature 0.9 --top-p 0.95 --num-samples 4 --bars 32
   tchaikovsky generate --model runs/first --stream --no-end --notes 10000";
 

@@ -2,6 +2,7 @@
 
 mod arguments;
 mod engine;
+mod extras;
 mod limits;
 mod output;
 mod parts;
@@ -20,6 +21,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     args.check()?;
     let files = output::files(&args);
     output::check_writable(&files)?;
+    let extras = extras::Extras::new(&args)?;
     let Parts {
         config,
         weights,
@@ -40,6 +42,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     for (index, (sample, file)) in made.samples.iter().zip(&files).enumerate() {
         let result = output::result(&tokenizer, &prompt, sample, args.output_generated_only);
         output::write(file, &result.score)?;
+        extras.write(index, &result)?;
         let seed = args.seed.wrapping_add(index as u64);
         samples.push(summary::Sample::new(file, seed, sample, &result));
     }

@@ -28,12 +28,17 @@ pub fn files(args: &Args) -> Vec<PathBuf> {
         let now = jiff::Zoned::now().strftime("%Y-%m-%d_%H-%M-%S.mid");
         Path::new("generated_midis").join(now.to_string())
     });
-    if args.num_samples == 1 {
-        return vec![file];
+    numbered(&file, args.num_samples)
+}
+
+/// A file for each sample; of several, each has a number in its name.
+pub fn numbered(file: &Path, samples: u8) -> Vec<PathBuf> {
+    if samples == 1 {
+        return vec![file.to_owned()];
     }
     let stem = file.file_stem().unwrap_or_default().to_string_lossy();
     let extension = file.extension().unwrap_or("mid".as_ref()).to_string_lossy();
-    (1..=args.num_samples)
+    (1..=samples)
         .map(|number| file.with_file_name(format!("{stem}-{number}.{extension}")))
         .collect()
 }
