@@ -22,6 +22,7 @@ pub mod engine;
 pub mod error;
 pub mod follower;
 pub mod grammar;
+mod original_bf16;
 mod packed;
 mod pass;
 pub mod sampler;

@@ -1,6 +1,6 @@
 //! What decodes: the CPU's own engine, or Burn on a GPU.
 
-use generate::{Decoder, DeviceEngine, Engine, EngineOptions, WeightFile};
+use generate::{Decoder, DeviceEngine, Engine, EngineOptions, Tensors};
 use model::{DeviceName, ModelConfig};
 
 use super::Args;
@@ -11,7 +11,7 @@ use crate::usage::wrong_use;
 pub fn engine(
     args: &Args,
     config: &ModelConfig,
-    weights: WeightFile,
+    weights: impl Tensors,
     sequences: usize,
 ) -> anyhow::Result<Box<dyn Decoder>> {
     let opened = device::open(args.device)?;

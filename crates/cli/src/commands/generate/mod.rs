@@ -35,7 +35,11 @@ pub fn run(args: Args) -> anyhow::Result<()> {
             prompt.ids.len()
         );
     }
-    let mut engine = engine::engine(&args, &config, weights, files.len())?;
+    let engine = match weights {
+        parts::Weights::File(file) => engine::engine(&args, &config, file, files.len()),
+        parts::Weights::Original(weights) => engine::engine(&args, &config, weights, files.len()),
+    };
+    let mut engine = engine?;
     let stream = Stream::new(args.stream, args.output_generated_only, files.len());
     let made = play::play(&args, &tokenizer, engine.as_mut(), &prompt, stream)?;
     let mut samples = Vec::new();
