@@ -48,7 +48,7 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Packs `weights`, which are used up, and takes all memory.
+    /// Packs `weights` and takes all memory.
     ///
     /// # Errors
     /// [`EngineError::Config`], [`EngineError::Weights`] or
@@ -78,7 +78,7 @@ impl Engine {
             ..options
         };
         Ok(Self {
-            pass: Pass::new(config, weights, capacity, options)?,
+            pass: Pass::new(config, &weights, capacity, options)?,
             lengths: vec![0; sequences],
             spans: Vec::with_capacity(sequences),
             config: config.clone(),

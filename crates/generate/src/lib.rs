@@ -3,6 +3,8 @@
 //! - [`Engine`]: the transformer for decoding on the CPU, with packed weights and
 //!   a key/value cache for several sequences; it takes them from memory or from
 //!   a [`WeightFile`].
+//! - [`Decoder`]: what a session needs of an engine, so that another can take its
+//!   place.
 //! - [`Sampler`]: from logits to an id; its parts are plain functions in
 //!   [`sampler`].
 //! - [`Grammar`]: what may come next.
@@ -14,6 +16,7 @@
 
 mod clock;
 pub mod copied;
+pub mod decoder;
 pub mod engine;
 pub mod error;
 pub mod follower;
@@ -27,6 +30,7 @@ pub mod weight_file;
 pub mod window;
 
 pub use copied::longest_common_run;
+pub use decoder::Decoder;
 pub use engine::{Engine, EngineOptions};
 pub use error::EngineError;
 pub use follower::{Event, Follower};

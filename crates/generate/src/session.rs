@@ -3,7 +3,7 @@
 //! Each sample has its own seed, grammar and window, and gets the ids that it
 //! would get alone.
 
-use crate::engine::Engine;
+use crate::decoder::Decoder;
 use crate::error::EngineError;
 use crate::grammar::Grammar;
 use crate::sampler::{Sampler, SamplerError, SamplerOptions};
@@ -102,7 +102,7 @@ pub enum Finish {
 
 /// Draws ids until all samples have ended. After an error the iterator ends.
 pub struct Session<'a> {
-    engine: &'a mut Engine,
+    engine: &'a mut dyn Decoder,
     options: SessionOptions,
     states: Vec<State>,
     /// Ids drawn in the last step and not yet given out.
@@ -123,7 +123,7 @@ impl<'a> Session<'a> {
     /// [`SessionError::Samples`], [`SessionError::Sampler`] for options that make
     /// no sense, [`SessionError::Engine`] for an empty prompt.
     pub fn new(
-        engine: &'a mut Engine,
+        engine: &'a mut dyn Decoder,
         samples: Vec<Sample>,
         options: SessionOptions,
     ) -> Result<Self, SessionError> {
@@ -134,7 +134,7 @@ impl<'a> Session<'a> {
                 sequences,
             });
         }
-        let (capacity, vocabulary) = (engine.capacity(), engine.config().vocab_size);
+        let (capacity, vocabulary) = (engine.capacity(), engine.vocabulary());
         let state = |sample: Sample| -> Result<State, SessionError> {
             if sample.prompt.is_empty() {
                 return Err(EngineError::NoIds.into());
@@ -190,7 +190,7 @@ impl<'a> Session<'a> {
 
     /// Brings the logits of all samples that go on up to date.
     fn feed(&mut self) -> Result<(), SessionError> {
-        let vocabulary = self.engine.config().vocab_size;
+        let vocabulary = self.engine.vocabulary();
         self.batch.clear();
         for index in 0..self.states.len() {
             let (before, state) = self.states.split_at_mut(index);
@@ -231,14 +231,18 @@ impl<'a> Session<'a> {
     /// Draws one id for each sample that goes on.
     fn draw(&mut self) -> Result<(), SessionError> {
         self.current = false;
-        let vocabulary = self.engine.config().vocab_size;
+        let vocabulary = self.engine.vocabulary();
         let (options, logits) = (&mut self.options, &self.logits);
         let never = &options.never;
-        self.engine
-            .team()
-            .for_each(&mut self.states, |index, state| {
-                state.choose(never, &logits[index * vocabulary..][..vocabulary]);
-            });
+        let choose = |index: usize, state: &mut State| {
+            state.choose(never, &logits[index * vocabulary..][..vocabulary]);
+        };
+        match self.engine.team() {
+            Some(team) => team.for_each(&mut self.states, choose),
+            None => (0..)
+                .zip(&mut self.states)
+                .for_each(|(i, state)| choose(i, state)),
+        }
         for (index, state) in self.states.iter_mut().enumerate() {
             if state.finish.is_some() {
                 continue;

@@ -11,6 +11,7 @@
 //! must not influence its result.
 
 use crate::isa::Isa;
+use crate::memory::Pool;
 use crate::shared::SharedMut;
 use std::cell::UnsafeCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -120,6 +121,7 @@ pub struct Team {
     isa: Isa,
     phase: Arc<Phase>,
     workers: Vec<JoinHandle<()>>,
+    pool: Pool,
 }
 
 impl Team {
@@ -153,6 +155,7 @@ impl Team {
             isa,
             phase,
             workers,
+            pool: Pool::default(),
         }
     }
 
@@ -164,6 +167,11 @@ impl Team {
     /// How many threads work, the caller counted.
     pub fn threads(&self) -> usize {
         self.workers.len() + 1
+    }
+
+    /// Memory for what its kernels read.
+    pub(crate) fn pool(&mut self) -> &mut Pool {
+        &mut self.pool
     }
 
     /// Runs `task(thread, index)` for each index in `0..tasks` and returns when

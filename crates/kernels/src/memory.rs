@@ -1,0 +1,172 @@
+//! Memory for what every step reads whole: weights and caches.
+//!
+//! It is taken in large chunks that ask the system for pages of 2 MB (on Linux, by
+//! `madvise`). With pages of 4 KB a processor spends a good part of such reading on
+//! looking pages up, in a virtual machine up to half of it. Chunks are handed out
+//! in pieces of any size, so small matrices share pages. Memory that no piece has
+//! written yet takes no place.
+
+use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
+use std::ops::{Deref, DerefMut};
+use std::ptr::NonNull;
+use std::sync::Arc;
+
+const PAGE: usize = 2 << 20;
+/// Bytes of a chunk, at least, where pages come when they are written.
+const CHUNK: usize = if cfg!(target_os = "linux") {
+    64 << 20
+} else {
+    0
+};
+/// Pieces begin with a cache line.
+const ALIGN: usize = 64;
+
+/// Types of which zeros are a value.
+///
+/// # Safety
+/// All bits zero have to be a valid value, and the alignment at most 64.
+pub(crate) unsafe trait Zero: Copy + Send + Sync + 'static {}
+// SAFETY: arrays of numbers.
+unsafe impl<T: Zero> Zero for [T; 2] {}
+
+/// A chunk: raw bytes that live as long as a piece of them.
+struct Chunk {
+    memory: NonNull<u8>,
+    layout: Layout,
+}
+
+// SAFETY: it is only memory; pieces say who reads and writes it.
+unsafe impl Send for Chunk {}
+// SAFETY: as above.
+unsafe impl Sync for Chunk {}
+
+impl Chunk {
+    /// Room for `bytes` zeroed bytes, and where they begin.
+    fn new(bytes: usize) -> (Self, usize) {
+        // A larger alignment would have the allocator write the zeros itself,
+        // and so take small pages before they can be asked to be large.
+        let layout = Layout::from_size_align(bytes + PAGE, 16);
+        let Ok(layout) = layout else {
+            panic!("{bytes} bytes of memory are too many");
+        };
+        // SAFETY: the layout is not empty.
+        let Some(memory) = NonNull::new(unsafe { alloc_zeroed(layout) }) else {
+            handle_alloc_error(layout)
+        };
+        let start = PAGE - memory.addr().get() % PAGE;
+        // SAFETY: a range of memory that was just taken; the advice changes no
+        // contents. Without the pages everything works too, so failure is none.
+        #[cfg(target_os = "linux")]
+        unsafe {
+            libc::madvise(
+                memory.add(start).as_ptr().cast(),
+                bytes,
+                libc::MADV_HUGEPAGE,
+            );
+        }
+        (Self { memory, layout }, start)
+    }
+}
+
+impl Drop for Chunk {
+    fn drop(&mut self) {
+        // SAFETY: taken with this layout, and no piece is left.
+        unsafe { dealloc(self.memory.as_ptr(), self.layout) }
+    }
+}
+
+/// Hands out pieces.
+#[derive(Default)]
+pub(crate) struct Pool {
+    chunk: Option<Arc<Chunk>>,
+    /// The part of the chunk that is not handed out yet.
+    free: std::ops::Range<usize>,
+}
+
+impl Pool {
+    /// `len` values, all zero.
+    pub(crate) fn take<T: Zero>(&mut self, len: usize) -> Piece<T> {
+        let bytes = len
+            .checked_mul(size_of::<T>())
+            .and_then(|bytes| bytes.checked_next_multiple_of(ALIGN))
+            .filter(|bytes| *bytes < isize::MAX as usize - 2 * PAGE);
+        let Some(bytes) = bytes else {
+            panic!("{len} values are too many for memory");
+        };
+        let chunk = match &self.chunk {
+            Some(chunk) if bytes <= self.free.len() => Arc::clone(chunk),
+            _ => {
+                let size = bytes.max(CHUNK);
+                let (chunk, start) = Chunk::new(size);
+                self.free = start..start + size;
+                Arc::clone(self.chunk.insert(Arc::new(chunk)))
+            }
+        };
+        // SAFETY: inside the chunk's memory.
+        let start = unsafe { chunk.memory.add(self.free.start) }.cast();
+        self.free.start += bytes;
+        Piece {
+            start,
+            len,
+            _chunk: chunk,
+        }
+    }
+}
+
+/// A part of a chunk, handed out once.
+pub(crate) struct Piece<T> {
+    start: NonNull<T>,
+    len: usize,
+    _chunk: Arc<Chunk>,
+}
+
+// SAFETY: it owns its values.
+unsafe impl<T: Send> Send for Piece<T> {}
+// SAFETY: as above.
+unsafe impl<T: Sync> Sync for Piece<T> {}
+
+impl<T> Deref for Piece<T> {
+    type Target = [T];
+    fn deref(&self) -> &[T] {
+        // SAFETY: `len` values of this piece alone, aligned to a cache line, zero
+        // (a value, see `Zero`) or written since, in memory that the chunk keeps.
+        unsafe { std::slice::from_raw_parts(self.start.as_ptr(), self.len) }
+    }
+}
+
+impl<T> DerefMut for Piece<T> {
+    fn deref_mut(&mut self) -> &mut [T] {
+        // SAFETY: as for `deref`.
+        unsafe { std::slice::from_raw_parts_mut(self.start.as_ptr(), self.len) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // SAFETY: a number.
+    unsafe impl Zero for u32 {}
+
+    #[test]
+    fn pieces_are_zero_apart_and_outlive_their_pool() {
+        let mut pool = Pool::default();
+        let mut pieces: Vec<Piece<u32>> =
+            [1, 0, 17, 1000, 20 << 20, 3].map(|n| pool.take(n)).into();
+        drop(pool);
+        for (index, piece) in (1..).zip(&mut pieces) {
+            assert_eq!(piece.as_ptr() as usize % ALIGN, 0);
+            assert!(piece.iter().all(|x| *x == 0));
+            piece.fill(index);
+        }
+        pieces.remove(3);
+        for (piece, (index, len)) in
+            pieces
+                .iter()
+                .zip([(1, 1), (2, 0), (3, 17), (5, 20 << 20), (6, 3)])
+        {
+            assert_eq!(piece.len(), len);
+            assert!(piece.iter().all(|x| *x == index));
+        }
+    }
+}
