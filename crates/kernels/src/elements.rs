@@ -49,8 +49,9 @@ pub(crate) trait Element: Copy + Send + Sync + 'static {
 
     /// Sums of nothing.
     fn zero<S: Lanes>(s: S) -> Self::Sum<S>;
-    /// `sum + line * x`.
-    fn dot<S: Lanes>(s: S, sum: Self::Sum<S>, line: &Self::Line, x: Self::Group) -> Self::Sum<S>;
+    /// `sum + line * x`. By reference, so that each word of `x` is a load that
+    /// spreads it over the lanes.
+    fn dot<S: Lanes>(s: S, sum: Self::Sum<S>, line: &Self::Line, x: &Self::Group) -> Self::Sum<S>;
     /// The sums in f32, before scales. `offset` is 128 times the row sums of the
     /// integer weights, 0 for other formats.
     fn value<S: Lanes>(s: S, sum: Self::Sum<S>, offset: &[i32; 16]) -> S::F;
@@ -116,8 +117,8 @@ impl Element for F32 {
         s.splat(0.0)
     }
     #[inline(always)]
-    fn dot<S: Lanes>(s: S, sum: S::F, line: &Self::Line, x: u32) -> S::F {
-        s.mul_add(s.load(&line.0), s.splat(f32::from_bits(x)), sum)
+    fn dot<S: Lanes>(s: S, sum: S::F, line: &Self::Line, x: &u32) -> S::F {
+        s.mul_add(s.load(&line.0), s.splat(f32::from_bits(*x)), sum)
     }
     #[inline(always)]
     fn value<S: Lanes>(_: S, sum: S::F, _: &[i32; 16]) -> S::F {
@@ -164,8 +165,8 @@ impl Element for Bf16 {
         s.splat(0.0)
     }
     #[inline(always)]
-    fn dot<S: Lanes>(s: S, sum: S::F, line: &Self::Line, x: u32) -> S::F {
-        s.dot_bf16(sum, &line.0, x)
+    fn dot<S: Lanes>(s: S, sum: S::F, line: &Self::Line, x: &u32) -> S::F {
+        s.dot_bf16(sum, &line.0, *x)
     }
     #[inline(always)]
     fn value<S: Lanes>(_: S, sum: S::F, _: &[i32; 16]) -> S::F {
@@ -217,7 +218,7 @@ impl Element for Int8 {
         [s.splat_i32(0); 2]
     }
     #[inline(always)]
-    fn dot<S: Lanes>(s: S, sum: [S::I; 2], line: &Self::Line, x: [u32; 2]) -> [S::I; 2] {
+    fn dot<S: Lanes>(s: S, sum: [S::I; 2], line: &Self::Line, x: &[u32; 2]) -> [S::I; 2] {
         [
             s.dot_i8(sum[0], &line.0, x[0]),
             s.dot_i8(sum[1], &line.0, x[1]),

@@ -35,7 +35,7 @@ fn tile<S: Lanes, E: Element, const ROWS: usize>(
         s.prefetch(ahead.wrapping_byte_add(64));
         for (row, sum) in sums.iter_mut().enumerate() {
             // SAFETY: row < ROWS and group < block.len(), asserted above.
-            let x = unsafe { *x.get_unchecked(row * stride + group) };
+            let x = unsafe { x.get_unchecked(row * stride + group) };
             sum[0] = E::dot(s, sum[0], &lines[0], x);
             sum[1] = E::dot(s, sum[1], &lines[1], x);
         }
