@@ -17,9 +17,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let dataset = Dataset::open(dataset.as_ref())?;
     let mut pieces = Vec::new();
     for (index, piece) in dataset.pieces().iter().enumerate() {
-        if piece.split == Split::Validation && pieces.len() < count {
+        if piece.split == Split::Valid && pieces.len() < count {
             let base = dataset.base_tokens(index)?;
-            pieces.push(dataset.tokenizer().apply_bpe(&base, &mut Scratch::default()));
+            pieces.push(
+                dataset
+                    .tokenizer()
+                    .apply_bpe(&base, &mut Scratch::default()),
+            );
         }
     }
     let mut first = None;

@@ -90,7 +90,16 @@ fn means(all: &[Figures]) -> (Figures, Figures) {
 }
 
 fn print(name: &str, means: Figures, distance: f64) {
-    let [density, polyphony, velocity, entropy, distinct, stuck, ended, copied] = means;
+    let [
+        density,
+        polyphony,
+        velocity,
+        entropy,
+        distinct,
+        stuck,
+        ended,
+        copied,
+    ] = means;
     println!(
         "| {name} | {density:.1} | {polyphony:.2} | {velocity:.0} | {entropy:.2} | {distinct:.3} | {:.0} % | {:.0} % | {copied:.1} | {distance:.2} |",
         100.0 * stuck,
@@ -102,14 +111,36 @@ fn settings() -> Vec<SamplerOptions> {
     let plain = SamplerOptions::default();
     let mut all = Vec::new();
     for temperature in [0.8, 0.9, 1.0, 1.1] {
-        let at = |options| SamplerOptions { temperature, ..options };
+        let at = |options| SamplerOptions {
+            temperature,
+            ..options
+        };
         all.push(at(plain.clone()));
-        all.extend([0.9, 0.95, 0.98].map(|top_p| at(SamplerOptions { top_p, ..plain.clone() })));
-        all.extend([0.02, 0.05].map(|min_p| at(SamplerOptions { min_p, ..plain.clone() })));
+        all.extend([0.9, 0.95, 0.98].map(|top_p| {
+            at(SamplerOptions {
+                top_p,
+                ..plain.clone()
+            })
+        }));
+        all.extend([0.02, 0.05].map(|min_p| {
+            at(SamplerOptions {
+                min_p,
+                ..plain.clone()
+            })
+        }));
     }
-    all.push(SamplerOptions { top_k: 40, ..plain.clone() });
-    all.push(SamplerOptions { repetition_penalty: 1.1, ..plain.clone() });
-    all.push(SamplerOptions { temperature: 0.0, ..plain });
+    all.push(SamplerOptions {
+        top_k: 40,
+        ..plain.clone()
+    });
+    all.push(SamplerOptions {
+        repetition_penalty: 1.1,
+        ..plain.clone()
+    });
+    all.push(SamplerOptions {
+        temperature: 0.0,
+        ..plain
+    });
     all
 }
 
@@ -134,11 +165,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args_os().skip(1);
     let folder = arguments.next().ok_or("name a model folder")?;
     let dataset = arguments.next().ok_or("name a dataset folder")?;
-    let count = arguments.next().map_or("64".into(), |text| text.to_string_lossy().into_owned());
+    let count = arguments
+        .next()
+        .map_or("64".into(), |text| text.to_string_lossy().into_owned());
     let folder = ModelFolder::read(folder.as_ref())?;
     let dataset = Dataset::open(dataset.as_ref())?;
     let tokenizer = dataset.tokenizer();
-    let is_validation = |index: &usize| dataset.pieces()[*index].split == Split::Validation;
+    let is_validation = |index: &usize| dataset.pieces()[*index].split == Split::Valid;
     let mut pieces: Vec<Vec<u32>> = Vec::new();
     for index in (0..dataset.pieces().len()).filter(is_validation) {
         let ids = tokenizer.apply_bpe(&dataset.base_tokens(index)?, &mut Scratch::default());
@@ -154,10 +187,17 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut engine = Engine::new(&folder.config, folder.weights, options)?;
     let grammar = Grammar::new(tokenizer).for_piano();
     println!("{} pieces, {NEW} tokens after {PROMPT}\n", pieces.len());
-    println!("| setting | notes/s | polyphony | velocity | entropy | distinct | stuck | ended | copied | distance |");
+    println!(
+        "| setting | notes/s | polyphony | velocity | entropy | distinct | stuck | ended | copied | distance |"
+    );
     println!("|---|---|---|---|---|---|---|---|---|---|");
     let split = |piece: &Vec<u32>| notes(tokenizer, &piece[..=PROMPT], &piece[PROMPT + 1..]);
-    let (real, spread) = means(&pieces.iter().map(|p| figures(split(p), false)).collect::<Vec<_>>());
+    let (real, spread) = means(
+        &pieces
+            .iter()
+            .map(|p| figures(split(p), false))
+            .collect::<Vec<_>>(),
+    );
     print("the pieces", real, 0.0);
     for sampler in settings() {
         let mut all = Vec::new();
@@ -186,7 +226,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         }
         let (found, _) = means(&all);
         let apart = |i: usize| (found[i] - real[i]).abs() / spread[i].max(1e-9);
-        print(&name(&sampler), found, (0..COMPARED).map(apart).sum::<f64>() / COMPARED as f64);
+        print(
+            &name(&sampler),
+            found,
+            (0..COMPARED).map(apart).sum::<f64>() / COMPARED as f64,
+        );
     }
     Ok(())
 }
