@@ -46,7 +46,7 @@ fn notes(tokenizer: &Tokenizer, ids: &[u32], continuation: &[u32]) -> [Vec<Note>
     })
 }
 
-fn figures([prompt, mut new]: [Vec<Note>; 2], ended: bool) -> Figures {
+fn figures(tokenizer: &Tokenizer, [prompt, mut new]: [Vec<Note>; 2], ended: bool) -> Figures {
     let copied = longest_common_run(&new, &prompt) as f64;
     let first = new.first().map_or(0, |note| note.onset);
     new.iter_mut().for_each(|note| note.onset -= first);
@@ -66,7 +66,7 @@ fn figures([prompt, mut new]: [Vec<Note>; 2], ended: bool) -> Figures {
     let entropy = entropy.map(|p: &f64| -p * p.log2()).sum();
     let mut track = Track::piano();
     track.notes = new;
-    let mut score = Score::new(480);
+    let mut score = Score::new(tokenizer.decode_base(&[]).score.ticks_per_quarter);
     score.tracks.push(track);
     let whole = measure(&score);
     [
@@ -195,7 +195,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (real, spread) = means(
         &pieces
             .iter()
-            .map(|p| figures(split(p), false))
+            .map(|p| figures(tokenizer, split(p), false))
             .collect::<Vec<_>>(),
     );
     print("the pieces", real, 0.0);
@@ -221,7 +221,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             }
             for (index, (piece, ids)) in pieces.iter().zip(&drawn).enumerate() {
                 let ended = session.finish(index) == Some(Finish::End);
-                all.push(figures(notes(tokenizer, &piece[..=PROMPT], ids), ended));
+                let notes = notes(tokenizer, &piece[..=PROMPT], ids);
+                all.push(figures(tokenizer, notes, ended));
             }
         }
         let (found, _) = means(&all);

@@ -100,8 +100,8 @@ pub struct Args {
     /// Seed of the choices.
     #[arg(long, default_value_t = 255, value_name = "N")]
     pub seed: u64,
-    /// How weights are kept and multiplied: smaller is faster.
-    #[arg(long, value_enum, default_value = "f32")]
+    /// How weights and the cache are kept and multiplied: smaller is faster.
+    #[arg(long, value_enum, default_value = "int8")]
     pub weights: Weights,
     /// Threads [default: all cores].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..))]
