@@ -1,24 +1,31 @@
-//! What smaller weights cost: the loss of each format on pieces.
+//! What smaller weights (and caches) cost: the loss of each format on validation
+//! pieces, each cut into windows that begin with BOS.
 //!
-//! `tchaikovsky encode --tokenizer MODEL_FOLDER PIECE.mid ... > pieces.jsonl`
-//! `cargo run --release -p generate --example loss MODEL_FOLDER pieces.jsonl`
+//! `cargo run --release -p generate --example loss MODEL_FOLDER DATASET [pieces]`
 
+use corpus::{Dataset, Split};
 use generate::{Engine, EngineOptions, WeightFormat};
 use model::{BOS, ModelFolder};
+use remi::Scratch;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let mut arguments = std::env::args_os().skip(1);
+    let mut arguments = std::env::args().skip(1);
     let folder = arguments.next().ok_or("name a model folder")?;
-    let pieces = arguments.next().ok_or("name a file of ids")?;
+    let dataset = arguments.next().ok_or("name a dataset folder")?;
+    let count: usize = arguments.next().map_or(Ok(50), |text| text.parse())?;
     let folder = ModelFolder::read(folder.as_ref())?;
-    let lines = std::fs::read_to_string(pieces)?;
-    let pieces: Vec<Vec<u32>> = lines
-        .lines()
-        .map(|line| {
-            let line: serde_json::Value = serde_json::from_str(line)?;
-            serde_json::from_value(line["ids"][0].clone())
-        })
-        .collect::<Result<_, _>>()?;
+    let dataset = Dataset::open(dataset.as_ref())?;
+    let mut pieces = Vec::new();
+    for (index, piece) in dataset.pieces().iter().enumerate() {
+        if piece.split == Split::Valid && pieces.len() < count {
+            let base = dataset.base_tokens(index)?;
+            pieces.push(
+                dataset
+                    .tokenizer()
+                    .apply_bpe(&base, &mut Scratch::default()),
+            );
+        }
+    }
     let mut first = None;
     for format in [WeightFormat::F32, WeightFormat::Bf16, WeightFormat::Int8] {
         let options = EngineOptions {

@@ -62,7 +62,7 @@ impl DeviceEngine {
     /// [`EngineError::Weights`], also for a model without learned positions.
     pub fn new(
         config: &ModelConfig,
-        mut weights: impl Tensors,
+        weights: impl Tensors,
         device: &Device,
         sequences: usize,
         capacity: usize,
@@ -76,8 +76,9 @@ impl DeviceEngine {
         let used = Used::new(config, sequences.max(1), capacity)?;
         let mut all = Weights::default();
         for parameter in parameters(config) {
-            let array = weights.take(&parameter.name)?;
-            all.insert(parameter.name, array.shape, array.values);
+            let mut values = vec![0.0; parameter.shape.iter().product()];
+            weights.read(&parameter.name, 0, &mut values)?;
+            all.insert(parameter.name, parameter.shape, values);
         }
         let device = device.clone().inner();
         let empty = || Tensor::zeros([used.sequences() * used.capacity(), config.dim], &device);

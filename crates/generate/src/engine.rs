@@ -47,7 +47,7 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Packs `weights`, which are used up, and takes all memory.
+    /// Packs `weights` and takes all memory.
     ///
     /// # Errors
     /// [`EngineError::Config`], [`EngineError::Weights`] or
@@ -66,7 +66,7 @@ impl Engine {
             ..options
         };
         Ok(Self {
-            pass: Pass::new(config, weights, used.capacity(), options)?,
+            pass: Pass::new(config, &weights, used.capacity(), options)?,
             used,
             spans: Vec::with_capacity(sequences),
             config: config.clone(),

@@ -1,6 +1,7 @@
 //! The weights of the transformer in the form that the kernels multiply.
 
 use kernels::{Matrix, Team, WeightFormat};
+use model::config::MLP_MULTIPLE;
 use model::{ModelConfig, WeightsError};
 
 use crate::weight_file::Tensors;
@@ -40,27 +41,29 @@ pub(crate) struct Packed {
 }
 
 impl Packed {
-    /// Packs all matrices and drops each original as soon as it is packed.
+    /// Packs all matrices.
     pub(crate) fn new(
         config: &ModelConfig,
-        weights: impl Tensors,
+        weights: &impl Tensors,
         format: WeightFormat,
         team: &mut Team,
     ) -> Result<Self, WeightsError> {
+        let (dim, vocabulary) = (config.dim, config.vocab_size);
         let mut packer = Packer {
             weights,
             format,
             team,
+            dim,
         };
         let layers: Result<_, _> = (0..config.num_layers)
             .map(|layer| packer.layer(layer))
             .collect();
         Ok(Self {
-            ids: packer.values("id_embeddings.weight")?,
-            positions: packer.values("pos_embeddings.weight")?,
+            ids: packer.table("id_embeddings.weight", vocabulary)?,
+            positions: packer.table("pos_embeddings.weight", config.max_sequence_length)?,
             layers: layers?,
             norm: packer.norm("norm_out")?,
-            head: packer.linear("out_head")?,
+            head: packer.linear("out_head", vocabulary, dim)?,
         })
     }
 
@@ -82,50 +85,77 @@ impl Packed {
 }
 
 struct Packer<'a, T> {
-    weights: T,
+    weights: &'a T,
     format: WeightFormat,
     team: &'a mut Team,
+    dim: usize,
 }
 
 impl<T: Tensors> Packer<'_, T> {
-    fn values(&mut self, name: &str) -> Result<Vec<f32>, WeightsError> {
-        Ok(self.weights.take(name)?.values)
+    fn values(&mut self, name: &str, count: usize) -> Result<Vec<f32>, WeightsError> {
+        let mut values = vec![0.0; count];
+        self.weights.read(name, 0, &mut values)?;
+        Ok(values)
+    }
+
+    /// `[rows, dim]`, read by all threads.
+    fn table(&mut self, name: &str, rows: usize) -> Result<Vec<f32>, WeightsError> {
+        let (weights, run) = (self.weights, 64 * self.dim);
+        let mut values = vec![0.0; rows * self.dim];
+        let mut parts: Vec<_> = values.chunks_mut(run).map(|part| (part, Ok(()))).collect();
+        self.team.for_each(&mut parts, |index, (part, read)| {
+            *read = weights.read(name, index * run, part);
+        });
+        let read: Result<(), _> = parts.into_iter().map(|(_, read)| read).collect();
+        read.map(|()| values)
     }
 
     fn norm(&mut self, path: &str) -> Result<Norm, WeightsError> {
         Ok(Norm {
-            weight: self.values(&format!("{path}.weight"))?,
-            bias: self.values(&format!("{path}.bias"))?,
+            weight: self.values(&format!("{path}.weight"), self.dim)?,
+            bias: self.values(&format!("{path}.bias"), self.dim)?,
         })
     }
 
-    fn linear(&mut self, path: &str) -> Result<Linear, WeightsError> {
-        let array = self.weights.take(&format!("{path}.weight"))?;
-        let (rows, columns) = (array.shape[0], array.shape[1]);
-        let weight = Matrix::pack(self.team, self.format, &array.values, rows, columns);
-        let bias = self.values(&format!("{path}.bias"))?;
+    fn linear(&mut self, path: &str, rows: usize, columns: usize) -> Result<Linear, WeightsError> {
+        let weight = self.matrix(&[&format!("{path}.weight")], rows, columns)?;
+        let bias = self.values(&format!("{path}.bias"), rows)?;
         Ok(Linear { weight, bias })
+    }
+
+    /// Matrices of `rows` rows each, one below the other.
+    fn matrix(
+        &mut self,
+        names: &[&str],
+        rows: usize,
+        columns: usize,
+    ) -> Result<Matrix, WeightsError> {
+        let weights = self.weights;
+        let read = |mut row: usize, mut out: &mut [f32]| {
+            while !out.is_empty() {
+                let left = (rows - row % rows) * columns;
+                let (part, rest) = out.split_at_mut(left.min(out.len()));
+                weights.read(names[row / rows], row % rows * columns, part)?;
+                row += part.len() / columns;
+                out = rest;
+            }
+            Ok(())
+        };
+        Matrix::pack_from(self.team, self.format, names.len() * rows, columns, read)
     }
 
     fn layer(&mut self, layer: usize) -> Result<Layer, WeightsError> {
         let path = |part: &str| format!("decoder.layers.{layer}.{part}");
-        let mut qkv = Vec::new();
-        let mut columns = 0;
-        for projection in ["query_proj", "key_proj", "value_proj"] {
-            let array = self
-                .weights
-                .take(&path(&format!("attn.{projection}.weight")))?;
-            columns = array.shape[1];
-            qkv.extend(array.values);
-        }
-        let rows = qkv.len() / columns;
+        let (dim, hidden) = (self.dim, self.dim * MLP_MULTIPLE);
+        let projections = ["query_proj", "key_proj", "value_proj"]
+            .map(|name| path(&format!("attn.{name}.weight")));
         Ok(Layer {
             norm1: self.norm(&path("norm1"))?,
             norm2: self.norm(&path("norm2"))?,
-            qkv: Matrix::pack(self.team, self.format, &qkv, rows, columns),
-            output: self.linear(&path("attn.output_proj"))?,
-            expand: self.linear(&path("fc.layers.0"))?,
-            contract: self.linear(&path("fc.layers.1"))?,
+            qkv: self.matrix(&projections.each_ref().map(String::as_str), dim, dim)?,
+            output: self.linear(&path("attn.output_proj"), dim, dim)?,
+            expand: self.linear(&path("fc.layers.0"), hidden, dim)?,
+            contract: self.linear(&path("fc.layers.1"), dim, hidden)?,
         })
     }
 }

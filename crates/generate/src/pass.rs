@@ -46,7 +46,7 @@ impl Pass {
     /// Packs `weights` and takes all memory.
     pub(crate) fn new(
         config: &ModelConfig,
-        weights: impl Tensors,
+        weights: &impl Tensors,
         capacity: usize,
         options: EngineOptions,
     ) -> Result<Self, EngineError> {
@@ -55,12 +55,13 @@ impl Pass {
         let threads = team.threads();
         let packed = Packed::new(config, weights, format, &mut team)?;
         let (layers, heads) = (config.num_layers, config.heads);
-        let cache = |_| HeadCache::new(format, config.head_dim, capacity);
+        let cache = |_| HeadCache::new(&mut team, format, config.head_dim, capacity);
+        let caches = (0..sequences * layers * heads).map(cache).collect();
         let rows = CHUNK.min(capacity).max(sequences);
         Ok(Self {
             dim: config.dim,
             attention: Attention::new(layers, heads, config.head_dim, capacity, threads),
-            caches: (0..sequences * layers * heads).map(cache).collect(),
+            caches,
             rows: Rows::new(config, format, rows, sequences, threads),
             packed,
             team,

@@ -234,11 +234,10 @@ impl<'a> Session<'a> {
         let vocabulary = self.engine.config().vocab_size;
         let (options, logits) = (&mut self.options, &self.logits);
         let never = &options.never;
-        self.engine
-            .team()
-            .for_each(&mut self.states, |index, state| {
-                state.choose(never, &logits[index * vocabulary..][..vocabulary]);
-            });
+        let choose = |index: usize, state: &mut State| {
+            state.choose(never, &logits[index * vocabulary..][..vocabulary]);
+        };
+        self.engine.team().for_each(&mut self.states, choose);
         for (index, state) in self.states.iter_mut().enumerate() {
             if state.finish.is_some() {
                 continue;

@@ -1,20 +1,19 @@
-//! Weights on disk, read one tensor at a time.
+//! Weights on disk, read where they are packed.
 //!
-//! The engine packs each tensor as soon as it is read, so that no more of the
-//! file is in memory than that; most of a program's start is spent on taking
-//! memory.
+//! Each thread reads the rows that it packs next, so no more of the file is in
+//! memory than these, and reading takes part in what the threads share.
 
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use half::{bf16, f16};
-use model::{Array, ModelConfig, Weights, WeightsError, parameters};
+use model::{ModelConfig, Weights, WeightsError, parameters};
 use safetensors::SafeTensorError;
 use safetensors::tensor::{Dtype, Metadata};
 
 /// Where the engine takes a model's weights from.
-pub trait Tensors {
+pub trait Tensors: Sync {
     /// Checks that these are exactly the parameters of a model of this shape.
     ///
     /// # Errors
@@ -22,11 +21,13 @@ pub trait Tensors {
     /// [`WeightsError::Unknown`] for the first tensor that does not fit.
     fn check(&self, config: &ModelConfig) -> Result<(), WeightsError>;
 
-    /// Takes a tensor out, f32 whatever it is kept as.
+    /// Reads values of a tensor from the number `from` on (row-major), as f32
+    /// whatever they are kept as. Several threads read at the same time.
     ///
     /// # Errors
-    /// [`WeightsError`], for one that is not there or cannot be read.
-    fn take(&mut self, name: &str) -> Result<Array, WeightsError>;
+    /// [`WeightsError`], for a tensor that is not there, has fewer values or
+    /// cannot be read.
+    fn read(&self, name: &str, from: usize, out: &mut [f32]) -> Result<(), WeightsError>;
 }
 
 impl Tensors for Weights {
@@ -34,20 +35,21 @@ impl Tensors for Weights {
         Weights::check(self, config)
     }
 
-    fn take(&mut self, name: &str) -> Result<Array, WeightsError> {
-        Weights::take(self, name)
+    fn read(&self, name: &str, from: usize, out: &mut [f32]) -> Result<(), WeightsError> {
+        let (values, _) = self.tensor(name)?;
+        let values = values.get(from..from + out.len());
+        out.copy_from_slice(values.ok_or_else(|| missing(name))?);
+        Ok(())
     }
 }
 
-/// A safetensors file whose tensors are read when they are taken.
+/// A safetensors file of which any part can be read.
 pub struct WeightFile {
     path: PathBuf,
     file: File,
     header: Metadata,
     /// Where the tensors begin.
     data: u64,
-    /// The bytes of the latest tensor.
-    bytes: Vec<u8>,
 }
 
 /// Length of the number that begins a safetensors file.
@@ -93,7 +95,6 @@ impl WeightFile {
             file,
             header,
             data,
-            bytes: Vec::new(),
         })
     }
 
@@ -130,41 +131,43 @@ impl Tensors for WeightFile {
         }
     }
 
-    fn take(&mut self, name: &str) -> Result<Array, WeightsError> {
-        let missing = || WeightsError::Missing {
-            name: name.to_owned(),
-        };
-        let info = self.header.info(name).ok_or_else(missing)?;
-        let (from, to) = info.data_offsets;
-        self.bytes.resize(to - from, 0);
-        let read = self.file.seek(SeekFrom::Start(self.data + from as u64));
-        let read = read.and_then(|_| self.file.read_exact(&mut self.bytes));
-        read.map_err(|source| WeightsError::Read {
-            path: self.path.clone(),
-            source,
-        })?;
-        Ok(Array {
-            shape: info.shape.clone(),
-            values: widen(name, info.dtype, &self.bytes)?,
-        })
+    fn read(&self, name: &str, from: usize, out: &mut [f32]) -> Result<(), WeightsError> {
+        let info = self.header.info(name).ok_or_else(|| missing(name))?;
+        let widen = widening(name, info.dtype)?;
+        let size = info.dtype.bitsize() / 8;
+        let start = info.data_offsets.0 + from * size;
+        if start + out.len() * size > info.data_offsets.1 {
+            return Err(missing(name));
+        }
+        let mut bytes = [0; 1 << 14];
+        let mut offset = self.data + start as u64;
+        for out in out.chunks_mut(bytes.len() / size) {
+            let bytes = &mut bytes[..out.len() * size];
+            read_at(&self.file, bytes, offset).map_err(|source| WeightsError::Read {
+                path: self.path.clone(),
+                source,
+            })?;
+            widen(bytes, out);
+            offset += bytes.len() as u64;
+        }
+        Ok(())
     }
 }
 
-fn widen(name: &str, dtype: Dtype, bytes: &[u8]) -> Result<Vec<f32>, WeightsError> {
-    let (pairs, _) = bytes.as_chunks::<2>();
+fn missing(name: &str) -> WeightsError {
+    WeightsError::Missing {
+        name: name.to_owned(),
+    }
+}
+
+/// Turns stored bytes into f32, one number each.
+type Widen = fn(&[u8], &mut [f32]);
+
+fn widening(name: &str, dtype: Dtype) -> Result<Widen, WeightsError> {
     Ok(match dtype {
-        Dtype::F32 => {
-            let (fours, _) = bytes.as_chunks::<4>();
-            fours.iter().map(|four| f32::from_le_bytes(*four)).collect()
-        }
-        Dtype::BF16 => pairs
-            .iter()
-            .map(|two| bf16::from_le_bytes(*two).to_f32())
-            .collect(),
-        Dtype::F16 => pairs
-            .iter()
-            .map(|two| f16::from_le_bytes(*two).to_f32())
-            .collect(),
+        Dtype::F32 => |bytes, out| each(bytes, out, f32::from_le_bytes),
+        Dtype::BF16 => |bytes, out| each(bytes, out, |two| bf16::from_le_bytes(two).to_f32()),
+        Dtype::F16 => |bytes, out| each(bytes, out, |two| f16::from_le_bytes(two).to_f32()),
         dtype => {
             return Err(WeightsError::Dtype {
                 name: name.to_owned(),
@@ -172,4 +175,28 @@ fn widen(name: &str, dtype: Dtype, bytes: &[u8]) -> Result<Vec<f32>, WeightsErro
             });
         }
     })
+}
+
+fn each<const SIZE: usize>(bytes: &[u8], out: &mut [f32], value: impl Fn([u8; SIZE]) -> f32) {
+    for (out, bytes) in out.iter_mut().zip(bytes.as_chunks().0) {
+        *out = value(*bytes);
+    }
+}
+
+#[cfg(unix)]
+fn read_at(file: &File, bytes: &mut [u8], offset: u64) -> std::io::Result<()> {
+    std::os::unix::fs::FileExt::read_exact_at(file, bytes, offset)
+}
+
+#[cfg(windows)]
+fn read_at(file: &File, mut bytes: &mut [u8], mut offset: u64) -> std::io::Result<()> {
+    while !bytes.is_empty() {
+        let read = std::os::windows::fs::FileExt::seek_read(file, bytes, offset)?;
+        if read == 0 {
+            return Err(std::io::ErrorKind::UnexpectedEof.into());
+        }
+        bytes = &mut bytes[read..];
+        offset += read as u64;
+    }
+    Ok(())
 }

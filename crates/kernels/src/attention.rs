@@ -11,7 +11,7 @@
 //! softmax is the plain one, in f32; the output is divided by its sum at the end.
 
 use crate::cache::{Head, HeadCache, Store};
-use crate::elements::{Direct, Element};
+use crate::elements::Element;
 use crate::exp::exp_and_sum;
 use crate::isa::Kernel;
 use crate::lanes::Lanes;
@@ -176,6 +176,7 @@ impl Kernel for Task<'_> {
         match &mut cache.0 {
             Store::F32(cache) => heads.attend(cache, scores, words),
             Store::Bf16(cache) => heads.attend(cache, scores, words),
+            Store::Int8(cache) => heads.attend(cache, scores, words),
         }
     }
 }
@@ -199,7 +200,7 @@ impl<S: Lanes> Heads<'_, S> {
     }
 
     #[inline(always)]
-    fn attend<E: Direct>(&self, cache: &mut Head<E>, scores: &mut [f32], words: &mut [u32]) {
+    fn attend<E: Element>(&self, cache: &mut Head<E>, scores: &mut [f32], words: &mut [u32]) {
         for row in 0..self.span.rows {
             cache.append(
                 self.span.position + row,
@@ -215,7 +216,7 @@ impl<S: Lanes> Heads<'_, S> {
     }
 
     #[inline(always)]
-    fn tile<E: Direct>(
+    fn tile<E: Element>(
         &self,
         cache: &Head<E>,
         rows: std::ops::Range<usize>,
@@ -226,11 +227,13 @@ impl<S: Lanes> Heads<'_, S> {
         let seen = self.span.position + rows.end;
         let root = (self.head_dim as f32).sqrt();
         let query = &mut scores[..self.head_dim];
-        for (words, row) in words.chunks_mut(cache.key_groups).zip(rows.clone()) {
+        let mut factors = [0.0; TILE];
+        let all_words = words.chunks_mut(cache.key_groups * E::WORDS);
+        for ((words, factor), row) in all_words.zip(&mut factors).zip(rows.clone()) {
             for (scaled, q) in query.iter_mut().zip(self.part(row, 0)) {
                 *scaled = q / root;
             }
-            E::convert(s, query, words);
+            *factor = E::convert(s, query, words);
         }
         let stride = row_length(seen);
         let blocks = cache
@@ -242,6 +245,8 @@ impl<S: Lanes> Heads<'_, S> {
             let at = block * BLOCK;
             let mut store = Scores {
                 s,
+                cache,
+                factors: &factors,
                 scores: &mut *scores,
                 stride,
                 at,
@@ -249,14 +254,19 @@ impl<S: Lanes> Heads<'_, S> {
             block_product::<S, E>(s, lines, x, cache.key_groups, count, &mut store);
         }
         let groups = seen.div_ceil(E::GROUP);
-        let stride_words = row_length(groups);
-        let mut inverse = [0.0; TILE];
+        let stride_words = row_length(groups * E::WORDS);
         for (i, row) in rows.clone().enumerate() {
             let weights = &mut scores[i * stride..][..seen];
             let (own, later) = weights.split_at_mut(self.span.position + row + 1);
-            inverse[i] = 1.0 / exp_and_sum(s, own);
+            let sum = exp_and_sum(s, own);
             later.fill(0.0);
-            E::convert(s, weights, &mut words[i * stride_words..][..groups]);
+            if E::SCALED {
+                for (weight, scale) in weights.iter_mut().zip(&cache.value_scales) {
+                    *weight *= scale;
+                }
+            }
+            let words = &mut words[i * stride_words..][..groups * E::WORDS];
+            factors[i] = E::convert_positive(s, weights, words) / sum;
         }
         for (block, lines) in cache.values.chunks(cache.value_groups).enumerate() {
             let x = E::groups(words);
@@ -265,36 +275,48 @@ impl<S: Lanes> Heads<'_, S> {
                 heads: self,
                 first,
                 column,
-                inverse: &inverse,
+                factors: &factors,
             };
-            block_product::<S, E>(s, &lines[..groups], x, stride_words, count, &mut store);
+            let stride = stride_words / E::WORDS;
+            block_product::<S, E>(s, &lines[..groups], x, stride, count, &mut store);
         }
     }
 }
 
 /// Puts the scores of a block of keys into the rows of scores.
-struct Scores<'a, S> {
+struct Scores<'a, S, E: Element> {
     s: S,
+    cache: &'a Head<E>,
+    /// Scales of the queries.
+    factors: &'a [f32; TILE],
     scores: &'a mut [f32],
     stride: usize,
     at: usize,
 }
 
-impl<S: Lanes, E: Element> Sink<S, E> for Scores<'_, S> {
+impl<S: Lanes, E: Element> Sink<S, E> for Scores<'_, S, E> {
     #[inline(always)]
     fn take(&mut self, row: usize, half: usize, sum: E::Sum<S>) {
-        let at = row * self.stride + self.at + half * 16;
-        let value = E::value(self.s, sum, &[0; 16]);
-        store(self.s, value, &mut self.scores[at..at + 16]);
+        let (s, at) = (self.s, self.at + half * 16);
+        let mut value = E::value(s, sum, &self.cache.key_offsets[at / 16]);
+        if E::SCALED {
+            let scale = s.mul(
+                s.load(&self.cache.key_scales[at / 16]),
+                s.splat(self.factors[row]),
+            );
+            value = s.mul(value, scale);
+        }
+        store(s, value, &mut self.scores[row * self.stride + at..][..16]);
     }
 }
 
-/// Divides the mixed values by the sum of the weights and writes the output.
+/// Scales the mixed values, which divides them by the sum of the weights too,
+/// and writes the output.
 struct Mixed<'a, S> {
     heads: &'a Heads<'a, S>,
     first: usize,
     column: usize,
-    inverse: &'a [f32; TILE],
+    factors: &'a [f32; TILE],
 }
 
 impl<S: Lanes, E: Element> Sink<S, E> for Mixed<'_, S> {
@@ -311,7 +333,7 @@ impl<S: Lanes, E: Element> Sink<S, E> for Mixed<'_, S> {
         let column = self.column + half * 16;
         let columns = head_dim.saturating_sub(column).min(16);
         let at = ((self.first + row) * heads + head) * head_dim + column.min(head_dim);
-        let value = s.mul(E::value(s, sum, &[0; 16]), s.splat(self.inverse[row]));
+        let value = s.mul(E::value(s, sum, &[0; 16]), s.splat(self.factors[row]));
         // SAFETY: columns of this head in rows of this span.
         store(s, value, unsafe { out.part(at, columns) });
     }

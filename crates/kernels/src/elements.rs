@@ -12,18 +12,26 @@
 //!   activation `a` is stored as `a + 32768 = 256 high + low`, and
 //!   `sum(w a) = 256 (sum(w high) - 128 sum(w)) + sum(w low)`.
 
-use crate::lanes::{Lanes, f32_to_bf16};
+use crate::lanes::{Lanes, Plain, f32_to_bf16};
 use crate::matrix::WeightFormat;
+use crate::memory::Zero;
 
 /// 64 bytes on a cache line of their own.
 #[derive(Clone, Copy, Debug)]
 #[repr(C, align(64))]
 pub struct Line<T>(pub T);
 
+// SAFETY: numbers, aligned to 64.
+unsafe impl Zero for Line<[f32; 16]> {}
+// SAFETY: as above.
+unsafe impl Zero for Line<[u16; 32]> {}
+// SAFETY: as above.
+unsafe impl Zero for Line<[i8; 64]> {}
+
 /// A way to store weights and to multiply them with activations.
-pub trait Element: Copy + Send + Sync + 'static {
+pub(crate) trait Element: Copy + Send + Sync + 'static {
     /// Sixteen rows by `GROUP` columns.
-    type Line: Copy + Send + Sync + 'static;
+    type Line: Zero;
     /// `GROUP` columns of a row of activations.
     type Group: Copy + Default + Send + Sync + 'static;
     /// The running sums of sixteen rows.
@@ -34,29 +42,60 @@ pub trait Element: Copy + Send + Sync + 'static {
     const REGISTERS: usize;
     /// Words of 32 bits in a group.
     const WORDS: usize;
+    /// Whether scales can be other than 1.
+    const SCALED: bool;
     /// The format of matrices made of it.
     const FORMAT: WeightFormat;
-    /// A line of zeros.
-    const ZERO: Self::Line;
 
     /// Sums of nothing.
     fn zero<S: Lanes>(s: S) -> Self::Sum<S>;
-    /// `sum + line * x`.
-    fn dot<S: Lanes>(s: S, sum: Self::Sum<S>, line: &Self::Line, x: Self::Group) -> Self::Sum<S>;
+    /// `sum + line * x`. By reference, so that each word of `x` is a load that
+    /// spreads it over the lanes.
+    fn dot<S: Lanes>(s: S, sum: Self::Sum<S>, line: &Self::Line, x: &Self::Group) -> Self::Sum<S>;
     /// The sums in f32, before scales. `offset` is 128 times the row sums of the
     /// integer weights, 0 for other formats.
     fn value<S: Lanes>(s: S, sum: Self::Sum<S>, offset: &[i32; 16]) -> S::F;
     /// Converts a row of activations to its groups and gives its scale. Columns
     /// that the last group lacks are 0.
     fn convert<S: Lanes>(s: S, row: &[f32], words: &mut [u32]) -> f32;
+    /// The same for a row that has nothing below 0; its sums need no offset.
+    #[inline(always)]
+    fn convert_positive<S: Lanes>(s: S, row: &[f32], words: &mut [u32]) -> f32 {
+        Self::convert(s, row, words)
+    }
     /// The groups that the words are.
     fn groups(words: &[u32]) -> &[Self::Group];
+    /// What weights that are kept together are divided by: 1 where the format
+    /// has no scales.
+    fn scale(row: &[f32]) -> f32;
+    /// Writes one lane and one column of the line's group, divided by the scale
+    /// already. Gives the integer that was written, 0 for other formats.
+    fn put(line: &mut Self::Line, lane: usize, column: usize, x: f32) -> i32;
 }
 
-/// An element that f32 values convert to without a scale.
-pub trait Direct: Element {
-    /// Writes the value of one lane and one column of the line's group.
-    fn put(line: &mut Self::Line, lane: usize, column: usize, x: f32);
+/// Puts a row of weights into a lane of a block's lines. Gives the row's offset
+/// and scale.
+#[inline(always)]
+pub(crate) fn put_row<E: Element>(
+    lines: &mut [[E::Line; 2]],
+    half: usize,
+    lane: usize,
+    row: &[f32],
+) -> (i32, f32) {
+    let scale = E::scale(row);
+    let (mut sum, inverse) = (0, inverse(scale));
+    for (line, values) in lines.iter_mut().zip(row.chunks(E::GROUP)) {
+        for (column, value) in values.iter().enumerate() {
+            sum += E::put(&mut line[half], lane, column, value * inverse);
+        }
+    }
+    (128 * sum, scale)
+}
+
+/// One over a scale; 0 where it is 0, as it is for zeros alone.
+#[inline(always)]
+pub(crate) fn inverse(scale: f32) -> f32 {
+    if scale == 0.0 { 0.0 } else { 1.0 / scale }
 }
 
 /// Exact f32.
@@ -70,16 +109,16 @@ impl Element for F32 {
     const GROUP: usize = 1;
     const REGISTERS: usize = 1;
     const WORDS: usize = 1;
+    const SCALED: bool = false;
     const FORMAT: WeightFormat = WeightFormat::F32;
-    const ZERO: Self::Line = Line([0.0; 16]);
 
     #[inline(always)]
     fn zero<S: Lanes>(s: S) -> S::F {
         s.splat(0.0)
     }
     #[inline(always)]
-    fn dot<S: Lanes>(s: S, sum: S::F, line: &Self::Line, x: u32) -> S::F {
-        s.mul_add(s.load(&line.0), s.splat(f32::from_bits(x)), sum)
+    fn dot<S: Lanes>(s: S, sum: S::F, line: &Self::Line, x: &u32) -> S::F {
+        s.mul_add(s.load(&line.0), s.splat(f32::from_bits(*x)), sum)
     }
     #[inline(always)]
     fn value<S: Lanes>(_: S, sum: S::F, _: &[i32; 16]) -> S::F {
@@ -96,12 +135,14 @@ impl Element for F32 {
     fn groups(words: &[u32]) -> &[u32] {
         words
     }
-}
-
-impl Direct for F32 {
     #[inline(always)]
-    fn put(line: &mut Self::Line, lane: usize, _: usize, x: f32) {
+    fn scale(_: &[f32]) -> f32 {
+        1.0
+    }
+    #[inline(always)]
+    fn put(line: &mut Self::Line, lane: usize, _: usize, x: f32) -> i32 {
         line.0[lane] = x;
+        0
     }
 }
 
@@ -116,16 +157,16 @@ impl Element for Bf16 {
     const GROUP: usize = 2;
     const REGISTERS: usize = 1;
     const WORDS: usize = 1;
+    const SCALED: bool = false;
     const FORMAT: WeightFormat = WeightFormat::Bf16;
-    const ZERO: Self::Line = Line([0; 32]);
 
     #[inline(always)]
     fn zero<S: Lanes>(s: S) -> S::F {
         s.splat(0.0)
     }
     #[inline(always)]
-    fn dot<S: Lanes>(s: S, sum: S::F, line: &Self::Line, x: u32) -> S::F {
-        s.dot_bf16(sum, &line.0, x)
+    fn dot<S: Lanes>(s: S, sum: S::F, line: &Self::Line, x: &u32) -> S::F {
+        s.dot_bf16(sum, &line.0, *x)
     }
     #[inline(always)]
     fn value<S: Lanes>(_: S, sum: S::F, _: &[i32; 16]) -> S::F {
@@ -146,12 +187,14 @@ impl Element for Bf16 {
     fn groups(words: &[u32]) -> &[u32] {
         words
     }
-}
-
-impl Direct for Bf16 {
     #[inline(always)]
-    fn put(line: &mut Self::Line, lane: usize, column: usize, x: f32) {
+    fn scale(_: &[f32]) -> f32 {
+        1.0
+    }
+    #[inline(always)]
+    fn put(line: &mut Self::Line, lane: usize, column: usize, x: f32) -> i32 {
         line.0[2 * lane + column] = f32_to_bf16(x);
+        0
     }
 }
 
@@ -167,15 +210,15 @@ impl Element for Int8 {
     const GROUP: usize = 4;
     const REGISTERS: usize = 2;
     const WORDS: usize = 2;
+    const SCALED: bool = true;
     const FORMAT: WeightFormat = WeightFormat::Int8;
-    const ZERO: Self::Line = Line([0; 64]);
 
     #[inline(always)]
     fn zero<S: Lanes>(s: S) -> [S::I; 2] {
         [s.splat_i32(0); 2]
     }
     #[inline(always)]
-    fn dot<S: Lanes>(s: S, sum: [S::I; 2], line: &Self::Line, x: [u32; 2]) -> [S::I; 2] {
+    fn dot<S: Lanes>(s: S, sum: [S::I; 2], line: &Self::Line, x: &[u32; 2]) -> [S::I; 2] {
         [
             s.dot_i8(sum[0], &line.0, x[0]),
             s.dot_i8(sum[1], &line.0, x[1]),
@@ -188,31 +231,47 @@ impl Element for Int8 {
     }
     #[inline(always)]
     fn convert<S: Lanes>(s: S, row: &[f32], words: &mut [u32]) -> f32 {
-        let largest = largest_magnitude(s, row);
-        if largest == 0.0 {
-            words.as_chunks_mut::<2>().0.fill([0x8080_8080, 0]);
-            return 0.0;
-        }
-        let (inverse, (fours, rest)) = (32767.0 / largest, row.as_chunks::<4>());
-        let mut last = [0.0; 4];
-        last[..rest.len()].copy_from_slice(rest);
-        let last = (!rest.is_empty()).then_some(&last);
-        for (words, four) in words
-            .as_chunks_mut::<2>()
-            .0
-            .iter_mut()
-            .zip(fours.iter().chain(last))
-        {
-            // Adding 1.5 * 2^23 leaves the rounded integer in the low bits.
-            let bits = four.map(|x| (x * inverse + 12_582_912.0).to_bits().wrapping_add(32768));
-            words[0] = pack(bits.map(|b| b >> 8));
-            words[1] = pack(bits);
-        }
-        largest / 32767.0
+        let scale = largest_magnitude(s, row) / 32767.0;
+        sixteen_bits(row, inverse(scale), 32768, words);
+        scale
+    }
+    #[inline(always)]
+    fn convert_positive<S: Lanes>(s: S, row: &[f32], words: &mut [u32]) -> f32 {
+        let scale = largest_magnitude(s, row) / 65535.0;
+        sixteen_bits(row, inverse(scale), 0, words);
+        scale
     }
     #[inline(always)]
     fn groups(words: &[u32]) -> &[[u32; 2]] {
         words.as_chunks().0
+    }
+    #[inline(always)]
+    fn scale(row: &[f32]) -> f32 {
+        largest_magnitude(Plain, row) / 127.0
+    }
+    #[inline(always)]
+    fn put(line: &mut Self::Line, lane: usize, column: usize, x: f32) -> i32 {
+        // Adding 1.5 * 2^23 leaves the rounded integer in the low bits.
+        let integer = (x + 12_582_912.0).to_bits() as i8;
+        line.0[4 * lane + column] = integer;
+        i32::from(integer)
+    }
+}
+
+/// The high bytes, then the low bytes, of `offset` more than the values times
+/// `inverse`, four values a group.
+#[inline(always)]
+fn sixteen_bits(row: &[f32], inverse: f32, offset: u32, words: &mut [u32]) {
+    let (fours, rest) = row.as_chunks::<4>();
+    let mut last = [0.0; 4];
+    last[..rest.len()].copy_from_slice(rest);
+    let last = (!rest.is_empty()).then_some(&last);
+    let groups = words.as_chunks_mut::<2>().0.iter_mut();
+    for (words, four) in groups.zip(fours.iter().chain(last)) {
+        // Adding 1.5 * 2^23 leaves the rounded integer in the low bits.
+        let bits = four.map(|x| (x * inverse + 12_582_912.0).to_bits().wrapping_add(offset));
+        words[0] = pack(bits.map(|b| b >> 8));
+        words[1] = pack(bits);
     }
 }
 

@@ -1,6 +1,8 @@
 //! Which instruction set runs the kernels, chosen at run time.
 
 use crate::lanes::{Lanes, Plain};
+#[cfg(target_arch = "aarch64")]
+use crate::lanes_neon::Neon;
 #[cfg(target_arch = "x86_64")]
 use crate::{lanes_avx2::Avx2, lanes_avx512::Avx512};
 
@@ -21,6 +23,8 @@ enum Set {
     Avx2(Avx2),
     #[cfg(target_arch = "x86_64")]
     Avx512(Avx512),
+    #[cfg(target_arch = "aarch64")]
+    Neon(Neon),
 }
 
 /// An instruction set that this processor has.
@@ -28,8 +32,8 @@ enum Set {
 pub struct Isa(Set);
 
 impl Isa {
-    /// The fastest one here: AVX-512 with BF16 and VNNI, AVX2 with FMA, or
-    /// plain Rust (which NEON targets compile to NEON).
+    /// The fastest one here: AVX-512 with BF16 and VNNI, AVX2 with FMA, NEON, or
+    /// plain Rust.
     pub fn detect() -> Self {
         *Self::available().last().unwrap_or(&Self::plain())
     }
@@ -48,12 +52,14 @@ impl Isa {
             let avx512 = Avx512::detect().map(|token| Self(Set::Avx512(token)));
             avx2.into_iter().chain(avx512)
         };
-        #[cfg(not(target_arch = "x86_64"))]
+        #[cfg(target_arch = "aarch64")]
+        let others = Neon::detect().map(|token| Self(Set::Neon(token)));
+        #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
         let others = std::iter::empty();
         plain.chain(others).collect()
     }
 
-    /// `plain`, `avx2` or `avx512`.
+    /// `plain`, `avx2`, `avx512` or `neon`.
     pub fn name(self) -> &'static str {
         match self.0 {
             Set::Plain(_) => "plain",
@@ -61,6 +67,8 @@ impl Isa {
             Set::Avx2(_) => "avx2",
             #[cfg(target_arch = "x86_64")]
             Set::Avx512(_) => "avx512",
+            #[cfg(target_arch = "aarch64")]
+            Set::Neon(_) => "neon",
         }
     }
 
@@ -86,6 +94,9 @@ impl Isa {
             #[cfg(target_arch = "x86_64")]
             // SAFETY: the token exists only where the features were detected.
             Set::Avx512(token) => unsafe { run_avx512(token, kernel) },
+            #[cfg(target_arch = "aarch64")]
+            // SAFETY: the token exists only where the feature was detected.
+            Set::Neon(token) => unsafe { run_neon(token, kernel) },
         }
     }
 }
@@ -99,5 +110,11 @@ fn run_avx2<K: Kernel>(token: Avx2, kernel: K) -> K::Output {
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512bf16,avx2,fma")]
 fn run_avx512<K: Kernel>(token: Avx512, kernel: K) -> K::Output {
+    kernel.run(token)
+}
+
+#[cfg(target_arch = "aarch64")]
+#[target_feature(enable = "neon")]
+fn run_neon<K: Kernel>(token: Neon, kernel: K) -> K::Output {
     kernel.run(token)
 }

@@ -145,6 +145,11 @@ pub trait Lanes: Copy + Send + Sync {
     /// The nearest f32 of each lane.
     fn to_f32(self, a: Self::I) -> Self::F;
 
+    /// Asks for the cache line of an address that will be read soon. A hint:
+    /// the address need not be readable.
+    #[inline(always)]
+    fn prefetch<T>(self, _address: *const T) {}
+
     /// The sum of the lanes, pairwise: `i` with `i + 8`, then 4, 2, 1.
     #[inline(always)]
     fn sum(self, a: Self::F) -> f32 {

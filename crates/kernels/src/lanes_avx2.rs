@@ -159,4 +159,8 @@ impl Lanes for Avx2 {
     fn to_f32(self, a: I) -> F {
         proven!([_mm256_cvtepi32_ps(a[0]), _mm256_cvtepi32_ps(a[1])])
     }
+    #[inline(always)]
+    fn prefetch<T>(self, address: *const T) {
+        proven!(_mm_prefetch::<_MM_HINT_T0>(address.cast()))
+    }
 }

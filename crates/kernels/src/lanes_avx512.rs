@@ -204,4 +204,8 @@ impl Lanes for Avx512 {
     fn to_f32(self, a: __m512i) -> __m512 {
         proven!(_mm512_cvtepi32_ps(a))
     }
+    #[inline(always)]
+    fn prefetch<T>(self, address: *const T) {
+        proven!(_mm_prefetch::<_MM_HINT_T0>(address.cast()))
+    }
 }

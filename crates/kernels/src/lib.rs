@@ -29,6 +29,8 @@ pub mod lanes;
 mod lanes_avx2;
 #[cfg(target_arch = "x86_64")]
 mod lanes_avx512;
+#[cfg(target_arch = "aarch64")]
+mod lanes_neon;
 pub mod matrix;
 mod memory;
 pub mod norm;

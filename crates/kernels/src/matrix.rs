@@ -8,10 +8,13 @@
 //! row of activations and hundreds. Rows and columns that are missing in the
 //! last block and group are zeros.
 
-use crate::elements::{Bf16, Direct, Element, F32, Int8, Line};
+use crate::elements::{Bf16, Element, F32, Int8, put_row};
+use crate::memory::Piece;
 use crate::shared::SharedMut;
 use crate::team::Team;
 use crate::tile::BLOCK;
+use std::convert::Infallible;
+use std::sync::{Mutex, PoisonError};
 
 /// How weights are kept and multiplied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -28,7 +31,7 @@ pub enum WeightFormat {
 /// Blocks of one element type.
 pub(crate) struct Packed<E: Element> {
     /// `[blocks, groups]`.
-    pub(crate) lines: Vec<[E::Line; 2]>,
+    pub(crate) lines: Piece<[E::Line; 2]>,
     /// One a row, in lines of sixteen; see [`Element::value`].
     pub(crate) offsets: Vec<[i32; 16]>,
     /// One a row, in lines of sixteen; 1 where the format has none.
@@ -64,18 +67,36 @@ impl Matrix {
             rows * columns,
             "weights are not rows x columns"
         );
-        let blocks = match format {
-            WeightFormat::F32 => Blocks::F32(pack(team, weights, rows, columns, put_direct::<F32>)),
-            WeightFormat::Bf16 => {
-                Blocks::Bf16(pack(team, weights, rows, columns, put_direct::<Bf16>))
-            }
-            WeightFormat::Int8 => Blocks::Int8(pack(team, weights, rows, columns, put_int8)),
+        let read = |row: usize, out: &mut [f32]| -> Result<(), Infallible> {
+            out.copy_from_slice(&weights[row * columns..][..out.len()]);
+            Ok(())
         };
-        Self {
+        let Ok(matrix) = Self::pack_from(team, format, rows, columns, read);
+        matrix
+    }
+
+    /// Packs f32 `[rows, columns]`, of which `read(row, out)` writes whole rows
+    /// from `row` on into `out`; several threads call it at the same time.
+    ///
+    /// # Errors
+    /// One that `read` gave.
+    pub fn pack_from<X: Send>(
+        team: &mut Team,
+        format: WeightFormat,
+        rows: usize,
+        columns: usize,
+        read: impl Fn(usize, &mut [f32]) -> Result<(), X> + Sync,
+    ) -> Result<Self, X> {
+        let blocks = match format {
+            WeightFormat::F32 => Blocks::F32(pack(team, rows, columns, read)?),
+            WeightFormat::Bf16 => Blocks::Bf16(pack(team, rows, columns, read)?),
+            WeightFormat::Int8 => Blocks::Int8(pack(team, rows, columns, read)?),
+        };
+        Ok(Self {
             rows,
             columns,
             blocks,
-        }
+        })
     }
 
     /// Outputs.
@@ -103,85 +124,58 @@ impl Matrix {
     }
 }
 
-/// Writes one row of a block (its lines, which of the two, the lane, the values)
-/// and gives the row's offset and scale.
-type Put<E> = fn(&mut [[<E as Element>::Line; 2]], usize, usize, &[f32]) -> (i32, f32);
-
-/// Packs block by block.
-fn pack<E: Element>(
+/// Packs block by block. Memory comes when it is written, so the threads share
+/// that work too.
+fn pack<E: Element, X: Send>(
     team: &mut Team,
-    weights: &[f32],
     rows: usize,
     columns: usize,
-    put: Put<E>,
-) -> Packed<E> {
+    read: impl Fn(usize, &mut [f32]) -> Result<(), X> + Sync,
+) -> Result<Packed<E>, X> {
     let groups = columns.div_ceil(E::GROUP);
     let blocks = rows.div_ceil(BLOCK);
-    let mut lines = vec![[E::ZERO; 2]; blocks * groups];
+    let mut lines = team.pool().take(blocks * groups);
     let mut offsets = vec![[0; 16]; blocks * 2];
     let mut scales = vec![[1.0; 16]; blocks * 2];
+    let mut scratch = vec![0.0; team.threads() * BLOCK * columns];
+    let failed = Mutex::new(None);
     let shared = (
         SharedMut::new(&mut lines),
         SharedMut::new(&mut offsets),
         SharedMut::new(&mut scales),
+        SharedMut::new(&mut scratch),
     );
-    team.run(blocks, &|_, block| {
-        // SAFETY: one task a block.
-        let (lines, offsets, scales) = unsafe {
+    team.run(blocks, &|thread, block| {
+        // SAFETY: one task a block; scratch is by thread, of which no two tasks
+        // run at once.
+        let (lines, offsets, scales, values) = unsafe {
             (
                 shared.0.part(block * groups, groups),
                 shared.1.part(block * 2, 2),
                 shared.2.part(block * 2, 2),
+                shared.3.part(thread * BLOCK * columns, BLOCK * columns),
             )
         };
         let first = block * BLOCK;
-        for row in first..rows.min(first + BLOCK) {
-            let (half, lane) = ((row - first) / 16, row % 16);
-            let values = &weights[row * columns..][..columns];
-            (offsets[half][lane], scales[half][lane]) = put(lines, half, lane, values);
+        let values = &mut values[..(rows - first).min(BLOCK) * columns];
+        if let Err(error) = read(first, values) {
+            failed
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .get_or_insert(error);
+            return;
+        }
+        for (row, values) in values.chunks(columns.max(1)).enumerate() {
+            let (half, lane) = (row / 16, row % 16);
+            (offsets[half][lane], scales[half][lane]) = put_row::<E>(lines, half, lane, values);
         }
     });
-    Packed {
+    let failed = failed.into_inner().unwrap_or_else(PoisonError::into_inner);
+    failed.map_or(Ok(()), Err)?;
+    Ok(Packed {
         lines,
         offsets,
         scales,
         groups,
-    }
-}
-
-fn put_direct<E: Direct>(
-    lines: &mut [[E::Line; 2]],
-    half: usize,
-    lane: usize,
-    row: &[f32],
-) -> (i32, f32) {
-    for (line, values) in lines.iter_mut().zip(row.chunks(E::GROUP)) {
-        for (column, value) in values.iter().enumerate() {
-            E::put(&mut line[half], lane, column, *value);
-        }
-    }
-    (0, 1.0)
-}
-
-/// Symmetric: the largest magnitude becomes 127.
-fn put_int8(
-    lines: &mut [[Line<[i8; 64]>; 2]],
-    half: usize,
-    lane: usize,
-    row: &[f32],
-) -> (i32, f32) {
-    let largest = row.iter().fold(0.0_f32, |largest, x| largest.max(x.abs()));
-    if largest == 0.0 {
-        return (0, 0.0);
-    }
-    let (mut sum, scale) = (0, 127.0 / largest);
-    for (line, values) in lines.iter_mut().zip(row.chunks(4)) {
-        for (column, value) in values.iter().enumerate() {
-            // Adding 1.5 * 2^23 leaves the rounded integer in the low bits.
-            let integer = (value * scale + 12_582_912.0).to_bits() as i8;
-            line[half].0[4 * lane + column] = integer;
-            sum += i32::from(integer);
-        }
-    }
-    (128 * sum, largest / 127.0)
+    })
 }

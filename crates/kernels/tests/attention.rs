@@ -43,7 +43,11 @@ const SHAPES: [(usize, usize, usize); 6] = [
     (1, 5, 33),
     (2, 33, 64),
 ];
-const FORMATS: [(WeightFormat, f32); 2] = [(WeightFormat::F32, 3e-6), (WeightFormat::Bf16, 2e-2)];
+const FORMATS: [(WeightFormat, f32); 3] = [
+    (WeightFormat::F32, 3e-6),
+    (WeightFormat::Bf16, 2e-2),
+    (WeightFormat::Int8, 2e-2),
+];
 
 /// Feeds the rows of one sequence in the given pieces.
 fn run(
@@ -57,7 +61,7 @@ fn run(
     let capacity = qkv.len() / (3 * width);
     let mut attention = Attention::new(2, heads, head_dim, capacity, team.threads());
     let mut caches: Vec<_> = (0..2 * heads)
-        .map(|_| HeadCache::new(format, head_dim, capacity))
+        .map(|_| HeadCache::new(team, format, head_dim, capacity))
         .collect();
     let (mut position, mut out) = (0, vec![f32::NAN; capacity * width]);
     for rows in pieces {
@@ -104,7 +108,7 @@ fn sequences_of_a_batch_do_not_see_each_other() {
     let width = heads * head_dim;
     let mut team = Team::new(2);
     let mut attention = Attention::new(1, heads, head_dim, capacity, 2);
-    let cache = || HeadCache::new(WeightFormat::F32, head_dim, capacity);
+    let mut cache = || HeadCache::new(&mut team, WeightFormat::F32, head_dim, capacity);
     let mut caches: Vec<_> = (0..3 * heads).map(|_| cache()).collect();
     let rows = [7, 12, 1];
     let qkv = values(3, 20 * 3 * width);
@@ -130,10 +134,17 @@ fn sequences_of_a_batch_do_not_see_each_other() {
 
 #[test]
 fn a_cache_that_was_used_before_is_overwritten() {
+    FORMATS
+        .into_iter()
+        .for_each(|(format, _)| overwritten(format));
+}
+
+fn overwritten(format: WeightFormat) {
     let (heads, head_dim, rows) = (1, 16, 40);
     let mut team = Team::new(1);
     let mut attention = Attention::new(1, heads, head_dim, rows, 1);
-    let mut caches = vec![HeadCache::new(WeightFormat::Bf16, head_dim, rows)];
+    let mut cache = || vec![HeadCache::new(&mut team, format, head_dim, rows)];
+    let (mut caches, mut fresh) = (cache(), cache());
     let mut feed = |seed, rows: usize, caches: &mut [HeadCache]| {
         let qkv = values(seed, rows * 3 * head_dim);
         let mut out = vec![0.0; rows * head_dim];
@@ -148,6 +159,5 @@ fn a_cache_that_was_used_before_is_overwritten() {
     };
     feed(1, rows, &mut caches);
     let again = feed(2, 21, &mut caches);
-    let mut fresh = vec![HeadCache::new(WeightFormat::Bf16, head_dim, rows)];
     assert_eq!(again, feed(2, 21, &mut fresh));
 }

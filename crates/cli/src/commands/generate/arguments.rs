@@ -113,9 +113,9 @@ pub struct Args {
     /// CPU; or a GPU by name, such as vulkan:0.
     #[arg(long, default_value = "cpu", value_name = "DEVICE")]
     pub device: DeviceName,
-    /// How weights are kept and multiplied on the CPU: smaller is faster. A GPU
-    /// has them as f32.
-    #[arg(long, value_enum, default_value = "f32")]
+    /// How weights and the cache are kept and multiplied on the CPU: smaller is
+    /// faster. A GPU has them as f32.
+    #[arg(long, value_enum, default_value = "int8")]
     pub weights: Weights,
     /// Threads of the CPU [default: all cores].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..))]
