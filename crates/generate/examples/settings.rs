@@ -215,7 +215,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             let samples = (0..).zip(pieces).map(sample).collect();
             let mut session = Session::new(&mut engine, samples, options)?;
             let mut drawn = vec![Vec::new(); pieces.len()];
-            while let Some(token) = session.next() {
+            for token in session.by_ref() {
                 let token = token?;
                 drawn[token.sample].push(token.id);
             }

@@ -106,8 +106,8 @@ impl<T: Tensors> Packer<'_, T> {
         self.team.for_each(&mut parts, |index, (part, read)| {
             *read = weights.read(name, index * run, part);
         });
-        let read: Result<(), _> = parts.into_iter().map(|(_, read)| read).collect();
-        read.map(|()| values)
+        parts.into_iter().try_for_each(|(_, read)| read)?;
+        Ok(values)
     }
 
     fn norm(&mut self, path: &str) -> Result<Norm, WeightsError> {

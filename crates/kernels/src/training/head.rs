@@ -41,6 +41,15 @@ pub struct Head<'a> {
     pub bias: &'a [f32],
 }
 
+/// What the tokens are to say.
+#[derive(Clone, Copy)]
+pub struct Labels<'a> {
+    /// `[tokens]`; `None` where there is nothing to say.
+    pub ids: &'a [Option<usize>],
+    /// What the loss is multiplied by before gradients are taken.
+    pub weight: f32,
+}
+
 /// The gradients of these parameters, to which [`loss_and_gradient`] adds.
 pub struct HeadGradients<'a> {
     /// Of the norm's weight, `[dim]`.
@@ -119,19 +128,21 @@ impl HeadScratch {
 }
 
 /// The sum of `-log p(label)` over the tokens that have a label, in nats; `d_x`
-/// becomes the gradient of `weight` times that sum by `x`. Both are f32
-/// `[tokens, dim]`; `labels` is `[tokens]`, `None` where there is nothing to
-/// say. Panics when the scratch was not made for a backward pass.
+/// becomes the gradient of `labels.weight` times that sum by `x`. Both are f32
+/// `[tokens, dim]`. Panics when the scratch was not made for a backward pass.
 pub fn loss_and_gradient(
     team: &mut Team,
     scratch: &mut HeadScratch,
     head: &Head,
-    labels: &[Option<usize>],
-    weight: f32,
+    labels: Labels,
     x: &[f32],
     d_x: &mut [f32],
     gradients: HeadGradients,
 ) -> f64 {
+    let Labels {
+        ids: labels,
+        weight,
+    } = labels;
     let (dim, layout) = (scratch.dim, scratch.layout);
     assert!(
         x.len() == labels.len() * dim && d_x.len() == x.len(),

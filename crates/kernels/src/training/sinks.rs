@@ -182,7 +182,7 @@ impl<S: Lanes, C: Cells> Sink<S> for HiddenGradient<'_, C> {
             let mut before = [0.0; COLUMNS];
             let cells = &self.before[(row + i) * self.stride + column / C::GROUP..];
             C::widen(s, cells, &mut before[..end - column]);
-            for line in 0..S::LINES {
+            for (line, sum) in sums.iter_mut().enumerate().take(S::LINES) {
                 let x = s.load(&before.as_chunks().0[line]);
                 let d_y = s.load(&tile[i].as_chunks().0[line]);
                 let sigmoid = sigmoid(s, x);
@@ -192,7 +192,7 @@ impl<S: Lanes, C: Cells> Sink<S> for HiddenGradient<'_, C> {
                 let d_x = s.mul(d_y, s.mul_add(y, rest, sigmoid));
                 s.store(y, &mut active[i].as_chunks_mut().0[line]);
                 s.store(d_x, &mut gradient[i].as_chunks_mut().0[line]);
-                sums[line] = s.add(sums[line], d_x);
+                *sum = s.add(*sum, d_x);
             }
         }
         let mut d_bias = [0.0; COLUMNS];

@@ -2,7 +2,7 @@
 
 use kernels::training::block::{self, Layer};
 use kernels::training::embedding::embed_backward;
-use kernels::training::head::{Head, loss_and_gradient};
+use kernels::training::head::{Head, Labels, loss_and_gradient};
 
 use super::{Fused, parts};
 use crate::batch::Batch;
@@ -37,8 +37,10 @@ impl Fused {
             &mut self.team,
             &mut buffers.head,
             &head,
-            &input.labels,
-            (f64::from(share) / tokens) as f32,
+            Labels {
+                ids: &input.labels,
+                weight: (f64::from(share) / tokens) as f32,
+            },
             &buffers.streams[last][..count * dim],
             d,
             parts.end,
