@@ -31,6 +31,8 @@ impl Lanes for Neon {
     type F = F;
     type I = I;
     const TILE: usize = 2;
+    const HEIGHT: usize = 4;
+    const LINES: usize = 1;
 
     #[inline(always)]
     fn splat(self, x: f32) -> F {

@@ -1,6 +1,8 @@
-//! The hot loops of decoding as functions on slices: matrix products on packed
-//! weights, layer norm, softmax, SiLU, attention over a key/value cache, and
-//! the small team of threads that runs them.
+//! The hot loops of decoding and training as functions on slices. For decoding:
+//! matrix products on packed weights, layer norm, softmax, SiLU, attention over a
+//! key/value cache. For training ([`training`]): whole layers forward and
+//! backward, loss, embeddings, AdamW. And the small team of threads that runs
+//! them.
 //!
 //! # One source, several instruction sets
 //! Every kernel is written once over [`lanes::Lanes`], sixteen f32 values at a

@@ -1,5 +1,12 @@
 //! The hot loops of training: products on packed operands, and the passes
 //! around them.
+//!
+//! From the inside out: [`cells`] are the units that are multiplied, `tile` is
+//! the product that stays in registers, `product` the loops around it, `panels`
+//! and [`rows`] how operands lie, `sinks` what becomes of sums. [`linear`] packs
+//! weights, `over_tokens` what the gradients of weights are made of.
+//! [`attention`], [`block`], [`head`], [`embedding`] and [`adamw`] are the passes
+//! that a network is put together from.
 
 pub mod adamw;
 pub mod attention;
