@@ -1,6 +1,6 @@
 //! How weights (and cached keys and values) are stored and multiplied.
 //!
-//! A *line* is 64 bytes: sixteen rows by [`Element::GROUP`] columns, the columns
+//! A *line* is 64 bytes: sixteen rows by `Element::GROUP` columns, the columns
 //! of a row side by side: `line[lane * GROUP + column]`. A *group* is that many
 //! columns of one row of activations, which every lane of a line multiplies.
 //!

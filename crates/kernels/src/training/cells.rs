@@ -5,9 +5,9 @@
 //! that is what a bf16 dot product takes. Everything else (panels, tiles,
 //! loops) is written once over cells.
 //!
-//! bf16 comes in two kinds. [`Pairs`] is for processors that multiply bf16.
+//! bf16 comes in two kinds. `Pairs` is for processors that multiply bf16.
 //! On others, widening pairs inside the innermost loop would be slower than
-//! f32; there [`Rounded`] keeps each value as an f32 that was rounded to bf16,
+//! f32; there `Rounded` keeps each value as an f32 that was rounded to bf16,
 //! which gives the same products at the speed of f32.
 
 use crate::isa::{Isa, Kernel};
@@ -25,11 +25,11 @@ pub enum Precision {
 /// How operands lie in cells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Layout {
-    /// [`Single`].
+    /// `Single`.
     Single,
-    /// [`Rounded`].
+    /// `Rounded`.
     Rounded,
-    /// [`Pairs`].
+    /// `Pairs`.
     Pairs,
 }
 

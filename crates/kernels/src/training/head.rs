@@ -5,8 +5,8 @@
 //! loss is the sum over tokens with a label of `weight (logsumexp(z) - z_t)`,
 //! and its gradient by `z` is `weight (softmax(z) - onehot(t))`. Because the
 //! loss is the end, its gradient is taken where the logits are: those of a block
-//! of [`BLOCK`] tokens exist at a time and thread. Their gradients are kept for
-//! [`CHUNK`] tokens, for the gradient of `W`, which is a sum over tokens.
+//! of `BLOCK` tokens exist at a time and thread. Their gradients are kept for
+//! `CHUNK` tokens, for the gradient of `W`, which is a sum over tokens.
 
 use std::ops::Range;
 

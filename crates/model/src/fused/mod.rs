@@ -5,7 +5,7 @@
 //! It is not an operation inside an autodiff graph but the whole network on
 //! plain slices, because that is what makes it fast: parameters stay where they
 //! are, weights are packed once a step, gradients are added in place to the
-//! accumulated ones, and every large buffer is taken once ([`plan`]). A graph of
+//! accumulated ones, and every large buffer is taken once (`plan`). A graph of
 //! tensors would own and free each of them in every pass.
 
 mod backward;

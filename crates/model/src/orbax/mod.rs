@@ -10,7 +10,7 @@
 //!
 //! In the folder, `manifest.ocdbt` names the root of a B-tree for each version,
 //! and files below `d/` hold nodes and values, wherever the references say.
-//! Manifest and nodes are framed alike ([`frame`]):
+//! Manifest and nodes are framed alike (`frame`):
 //!
 //! | bytes | |
 //! |---|---|
@@ -21,7 +21,7 @@
 //! | | body |
 //! | 4 | CRC-32C of all before, little-endian |
 //!
-//! Bodies are [`manifest`], [`node`] and, in both, a [`file_table`]. They are
+//! Bodies are `manifest`, `node` and, in both, a `file_table`. They are
 //! written column by column: all first fields, then all second ones. Varints
 //! are base 128, lowest seven bits first. Chunks have no checksum of their own:
 //! a bit that flips in one can change a value without being noticed.

@@ -18,7 +18,7 @@
 //! dv[j]    = sum over i of w[i][j] dout[i]
 //! ```
 //! as in FlashAttention-2 (Dao 2023). A query that sees no key at all gets equal
-//! weights over all keys of its sequence, see [`blind`].
+//! weights over all keys of its sequence, see `blind`.
 //!
 //! One task is one head of one sequence: its packed operands stay in the
 //! second-level cache of the core that runs it, and no two tasks write the same

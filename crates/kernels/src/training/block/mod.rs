@@ -2,7 +2,7 @@
 //! `y = x + attention(norm1(x)) W_o + b_o + silu(norm2(x) W_u + b_u) W_d + b_d`.
 //!
 //! Forward and backward are a few phases each. In a phase the tokens are cut
-//! into blocks of [`BLOCK`]; a task takes a block through everything that can be
+//! into blocks of `BLOCK`; a task takes a block through everything that can be
 //! done with these tokens alone (norm, conversion, products, activation), while
 //! they are in its core's cache. Attention, which looks across tokens, and the
 //! gradients of the weights, which sum over all tokens, are phases of their own.
