@@ -127,7 +127,7 @@ struct Case {
 impl Case {
     fn new(dim: usize, sequences: usize, length: usize, padded: bool, dropout: f64) -> Self {
         let count = sequences * length;
-        let hidden = |token: usize| token % length > length / 2 && token % 3 == 0;
+        let hidden = |token: usize| token % length > length / 2 && token.is_multiple_of(3);
         Self {
             tokens: Tokens { sequences, length },
             x: noise(count * dim, 77, 1.0),
