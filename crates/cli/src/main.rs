@@ -2,6 +2,7 @@
 
 mod commands;
 mod option_file;
+mod original;
 mod progress;
 mod say;
 mod spelling;
@@ -43,6 +44,8 @@ enum Command {
     Decode(commands::decode::Args),
     Inspect(commands::inspect::Args),
     Render(commands::render::Args),
+    Import(commands::import::Args),
+    Export(commands::export::Args),
 }
 
 fn main() -> ExitCode {
@@ -68,6 +71,8 @@ fn run(args: Vec<OsString>) -> anyhow::Result<()> {
         Command::Decode(args) => commands::decode::run(args),
         Command::Inspect(args) => commands::inspect::run(args),
         Command::Render(args) => commands::render::run(args),
+        Command::Import(args) => commands::import::run(args),
+        Command::Export(args) => commands::export::run(args),
     }
 }
 

@@ -18,6 +18,7 @@ pub mod engine;
 pub mod error;
 pub mod follower;
 pub mod grammar;
+mod original_bf16;
 mod packed;
 mod pass;
 pub mod sampler;

@@ -2,6 +2,7 @@
 
 use crate::engine::EngineOptions;
 use crate::error::EngineError;
+use crate::original_bf16;
 use crate::packed::Packed;
 use crate::weight_file::Tensors;
 use kernels::products;
@@ -36,6 +37,9 @@ struct Rows {
     normed2: Activations,
     mixed: Activations,
     expanded: Activations,
+    /// Normed rows, `[rows, dim]`, of a model that is rounded as the original
+    /// rounds those trained in bf16.
+    rounded: Option<Vec<f32>>,
 }
 
 impl Pass {
@@ -111,10 +115,19 @@ impl Pass {
         let (dim, team, rows) = (self.dim, &mut self.team, &mut self.rows);
         for (index, layer) in self.packed.layers.iter().enumerate() {
             let x = &mut rows.x[..count * dim];
-            rows.normed1
-                .norm(team, x, &layer.norm1.weight, &layer.norm1.bias);
-            rows.normed2
-                .norm(team, x, &layer.norm2.weight, &layer.norm2.bias);
+            let normed = [&mut rows.normed1, &mut rows.normed2];
+            if let Some(rounded) = &mut rows.rounded {
+                let rounded = &mut rounded[..x.len()];
+                original_bf16::round(x);
+                for (norm, normed) in [&layer.norm1, &layer.norm2].into_iter().zip(normed) {
+                    original_bf16::norm(x, &norm.weight, &norm.bias, rounded);
+                    normed.convert(team, rounded);
+                }
+            } else {
+                for (norm, normed) in [&layer.norm1, &layer.norm2].into_iter().zip(normed) {
+                    normed.norm(team, x, &norm.weight, &norm.bias);
+                }
+            }
             let qkv = Product {
                 weights: &layer.qkv,
                 bias: None,
@@ -139,6 +152,9 @@ impl Pass {
             let (caches, attended) = (&mut self.caches, &mut rows.attended[..count * dim]);
             self.attention
                 .attend(team, index, spans, caches, &rows.qkv, attended);
+            if rows.rounded.is_some() {
+                original_bf16::round(attended);
+            }
             rows.mixed.convert(team, attended);
             let hidden = count * rows.expanded.columns();
             rows.expanded.convert(team, &rows.hidden[..hidden]);
@@ -207,6 +223,7 @@ impl Rows {
             normed2: activations(dim),
             mixed: activations(dim),
             expanded: activations(hidden),
+            rounded: config.use_bf16.then(|| vec![0.0; rows * dim]),
         }
     }
 }

@@ -37,8 +37,8 @@ pub struct ModelConfig {
     pub max_sequence_length: usize,
     /// Probability with which an attention weight is dropped while training.
     pub dropout: f64,
-    /// Whether the weights were trained in bf16. Only recorded: computation is
-    /// in f32.
+    /// Whether the original trained the weights in bf16. Generation then rounds
+    /// where its `generate.py` does; training and evaluation compute in f32.
     pub use_bf16: bool,
     /// Rotary positions (Su and others, 2021) in place of learned ones.
     #[serde(skip_serializing_if = "is_off")]
@@ -194,6 +194,18 @@ impl ModelConfig {
             model: self.vocab_size,
             tokenizer,
         })
+    }
+
+    /// Checks that a model has an id for each of a tokenizer's. The original lets
+    /// it have more; those are never chosen.
+    ///
+    /// # Errors
+    /// [`ConfigError::VocabMismatch`] when it has fewer.
+    pub fn check_vocab_holds(&self, tokenizer: usize) -> Result<(), ConfigError> {
+        match tokenizer <= self.vocab_size {
+            true => Ok(()),
+            false => self.check_vocab(tokenizer),
+        }
     }
 
     /// Number of trained parameters.

@@ -20,6 +20,8 @@ use thiserror::Error;
 
 use crate::atomic::{write_folder, write_synced};
 use crate::config::{ConfigError, ModelConfig};
+use crate::parameters::parameters;
+use crate::save::{SaveError, Source, write_weights};
 use crate::weights::{Weights, WeightsError};
 
 /// Name of the file of weights.
@@ -194,27 +196,56 @@ impl ModelFolder {
         folder: &Path,
         extra: impl FnOnce(&Path) -> io::Result<()>,
     ) -> Result<(), FolderError> {
-        write_folder(folder, |inside| {
-            let hash = sha256(&self.tokenizer);
-            let file = ConfigFile {
-                model: self.config.clone(),
-                tokenizer_sha256: Some(hash.clone()),
-            };
-            let mut json = serde_json::to_vec_pretty(&file).map_err(io::Error::other)?;
-            json.push(b'\n');
-            let header = [(HASH_KEY, hash.as_str())];
-            let weights = self.weights.to_bytes(&header).map_err(io::Error::other)?;
-            write_synced(&inside.join(CONFIG_FILE), &json)?;
-            write_synced(&inside.join(TOKENIZER_FILE), &self.tokenizer)?;
-            write_synced(&inside.join(CARD_FILE), self.card.as_bytes())?;
-            write_synced(&inside.join(WEIGHTS_FILE), &weights)?;
-            extra(inside)
-        })
-        .map_err(|source| FolderError::Write {
-            path: folder.to_owned(),
-            source,
-        })
+        let Self {
+            config,
+            weights,
+            tokenizer,
+            card,
+        } = self;
+        write_model(folder, config, weights, tokenizer, card, extra)
     }
+}
+
+/// Writes a model folder with weights from any source, which are read one by
+/// one while they are written.
+///
+/// # Errors
+/// [`FolderError::Weights`] where the source fails, or [`FolderError::Write`];
+/// what was at `folder` before is still there.
+pub fn write_model(
+    folder: &Path,
+    config: &ModelConfig,
+    weights: &impl Source,
+    tokenizer: &[u8],
+    card: &str,
+    extra: impl FnOnce(&Path) -> io::Result<()>,
+) -> Result<(), FolderError> {
+    write_folder(folder, |inside| {
+        let hash = sha256(tokenizer);
+        let file = ConfigFile {
+            model: config.clone(),
+            tokenizer_sha256: Some(hash.clone()),
+        };
+        let mut json = serde_json::to_vec_pretty(&file).map_err(io::Error::other)?;
+        json.push(b'\n');
+        let header = [(HASH_KEY, hash.as_str())];
+        write_synced(&inside.join(CONFIG_FILE), &json)?;
+        write_synced(&inside.join(TOKENIZER_FILE), tokenizer)?;
+        write_synced(&inside.join(CARD_FILE), card.as_bytes())?;
+        let path = inside.join(WEIGHTS_FILE);
+        write_weights(&path, parameters(config), &header, weights)?;
+        Ok(extra(inside)?)
+    })
+    .map_err(|error| {
+        let folder = folder.to_owned();
+        match error {
+            SaveError::Write(source) => FolderError::Write {
+                path: folder,
+                source,
+            },
+            SaveError::Weights(source) => FolderError::Weights { folder, source },
+        }
+    })
 }
 
 /// Checks that a tokenizer (its file and bytes) is the one whose hash a model's

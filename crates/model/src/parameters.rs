@@ -1,6 +1,9 @@
 //! The names, shapes and roles of all parameters.
 
+use std::collections::BTreeMap;
+
 use crate::config::{MLP_MULTIPLE, ModelConfig};
+use crate::weights::WeightsError;
 
 /// What a parameter does. The role decides how it is initialised and whether
 /// weight decay applies.
@@ -72,6 +75,38 @@ pub fn parameters(config: &ModelConfig) -> Vec<Parameter> {
         list.retain(|parameter| parameter.name != "out_head.weight");
     }
     list
+}
+
+/// Checks that `found` (name, shape) are exactly the parameters of a model of
+/// this shape.
+///
+/// # Errors
+/// [`WeightsError::Missing`], [`WeightsError::Shape`] or
+/// [`WeightsError::Unknown`] for the first tensor that does not fit.
+pub fn check_shapes<'a>(
+    config: &ModelConfig,
+    found: impl Iterator<Item = (&'a str, &'a [usize])>,
+) -> Result<(), WeightsError> {
+    let mut found: BTreeMap<&str, &[usize]> = found.collect();
+    for Parameter { name, shape, .. } in parameters(config) {
+        match found.remove(name.as_str()) {
+            Some(found) if *found == shape => {}
+            Some(found) => {
+                return Err(WeightsError::Shape {
+                    name,
+                    found: found.to_vec(),
+                    expected: shape,
+                });
+            }
+            None => return Err(WeightsError::Missing { name }),
+        }
+    }
+    match found.keys().next() {
+        Some(name) => Err(WeightsError::Unknown {
+            name: (*name).to_owned(),
+        }),
+        None => Ok(()),
+    }
 }
 
 fn push(list: &mut Vec<Parameter>, name: String, shape: Vec<usize>, role: Role) {

@@ -12,7 +12,8 @@ use safetensors::tensor::{Dtype, SafeTensorError, SafeTensors, TensorView, View}
 use thiserror::Error;
 
 use crate::config::ModelConfig;
-use crate::parameters::{Parameter, Role, parameters};
+use crate::orbax::OrbaxError;
+use crate::parameters::{Parameter, Role, check_shapes, parameters};
 
 /// Why weights cannot be read or do not fit a configuration.
 #[derive(Debug, Error)]
@@ -67,6 +68,21 @@ pub enum WeightsError {
         /// Shape that the configuration asks for.
         expected: Vec<usize>,
     },
+    /// A tensor holds infinity or what is no number.
+    #[error(
+        "value {at} of tensor {name} is {value}: its training diverged, or the file is damaged"
+    )]
+    NotFinite {
+        /// Name of the tensor.
+        name: String,
+        /// Index of the value.
+        at: usize,
+        /// The value.
+        value: f32,
+    },
+    /// A checkpoint of the original cannot be read.
+    #[error(transparent)]
+    Original(#[from] OrbaxError),
 }
 
 /// One tensor: a shape and its values, row-major.
@@ -141,24 +157,10 @@ impl Weights {
     /// [`WeightsError::Missing`], [`WeightsError::Shape`] or
     /// [`WeightsError::Unknown`] for the first tensor that does not fit.
     pub fn check(&self, config: &ModelConfig) -> Result<(), WeightsError> {
-        let expected = parameters(config);
-        for Parameter { name, shape, .. } in &expected {
-            let (_, found) = self.tensor(name)?;
-            if found != shape {
-                return Err(WeightsError::Shape {
-                    name: name.clone(),
-                    found: found.to_vec(),
-                    expected: shape.clone(),
-                });
-            }
-        }
-        let known = |name: &str| expected.iter().any(|parameter| parameter.name == name);
-        match self.iter().find(|(name, _)| !known(name)) {
-            Some((name, _)) => Err(WeightsError::Unknown {
-                name: name.to_owned(),
-            }),
-            None => Ok(()),
-        }
+        let shapes = self
+            .iter()
+            .map(|(name, array)| (name, array.shape.as_slice()));
+        check_shapes(config, shapes)
     }
 
     /// Reads a safetensors file.

@@ -169,8 +169,8 @@ impl From<&Config> for ConfigFile {
 
 impl ConfigFile {
     /// The configuration, checked. `before_3` tells of a file of MidiTok before
-    /// 3.0: there the highest pitch is not in the range, and drums have no pitch
-    /// tokens of their own.
+    /// 3.0: there the highest pitch is not in the range, drums have no pitch tokens
+    /// of their own, and BPE joins tokens across bars.
     ///
     /// # Errors
     /// [`ConfigError::Unsupported`] for features that we do not have,
@@ -188,6 +188,7 @@ impl ConfigFile {
             num_velocities: self.num_velocities,
             remove_duplicated_notes: self.remove_duplicated_notes,
             encode_ids_split: match self.encode_ids_split.as_str() {
+                _ if before_3 => Split::No,
                 "bar" => Split::Bar,
                 "beat" => Split::Beat,
                 "no" => Split::No,

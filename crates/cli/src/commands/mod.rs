@@ -3,7 +3,9 @@
 pub mod decode;
 pub mod encode;
 pub mod evaluate;
+pub mod export;
 pub mod generate;
+pub mod import;
 pub mod inspect;
 pub mod render;
 pub mod tokenize;

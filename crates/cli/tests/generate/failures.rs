@@ -72,9 +72,13 @@ fn failures_name_their_remedy_and_leave_nothing() {
         fs::write(folder.join("tokenizer.json"), text + " ").unwrap();
     });
     let orbax = broken("orbax", &|folder| {
-        fs::remove_file(folder.join("config.json")).unwrap();
         fs::write(folder.join("manifest.ocdbt"), "").unwrap();
     });
+    let orbax = orbax.replace("--model", "--checkpoint");
+    let orbax = format!(
+        "{orbax} --config {0}/config.json --tokenizer {0}/tokenizer.json",
+        model().display()
+    );
     let silent = world.join("silent.mid");
     fs::write(&silent, write_midi(&Score::new(480)).unwrap()).unwrap();
     let text = world.join("text.mid");
@@ -89,7 +93,7 @@ fn failures_name_their_remedy_and_leave_nothing() {
         (missing, "model.safetensors"),
         (other, "put the right tokenizer.json back"),
         (apart, "--tokenizer"),
-        (orbax, "Orbax"),
+        (orbax, "manifest.ocdbt is damaged"),
         ("--model nowhere".to_owned(), "tchaikovsky train"),
         ("--model .".to_owned(), "holds no model"),
         (format!("--prompt-midi {}", silent.display()), "no notes"),

@@ -44,8 +44,11 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         sequences: files.len(),
         ..EngineOptions::default()
     };
-    let mut engine =
-        Engine::new(&config, weights, options).map_err(|error| wrong_use(error.to_string()))?;
+    let engine = match weights {
+        parts::Weights::File(file) => Engine::new(&config, file, options),
+        parts::Weights::Original(weights) => Engine::new(&config, weights, options),
+    };
+    let mut engine = engine.map_err(|error| wrong_use(error.to_string()))?;
     let stream = Stream::new(args.stream, args.output_generated_only, files.len());
     let made = play::play(&args, &tokenizer, &mut engine, &prompt, stream)?;
     let mut samples = Vec::new();

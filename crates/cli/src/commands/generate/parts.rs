@@ -7,17 +7,26 @@ use generate::{Tensors, WeightFile};
 use model::folder::{
     CONFIG_FILE, HASH_KEY, TOKENIZER_FILE, WEIGHTS_FILE, check_tokenizer, read_config_and_hash,
 };
-use model::{FolderError, ModelConfig};
+use model::{FolderError, ModelConfig, OriginalCheckpoint};
 use remi::Tokenizer;
 
 use super::Args;
+use crate::original::Original;
 use crate::usage::wrong_use;
 
 /// What belongs to a model.
 pub struct Parts {
     pub config: ModelConfig,
-    pub weights: WeightFile,
+    pub weights: Weights,
     pub tokenizer: Tokenizer,
+}
+
+/// Where the weights come from.
+pub enum Weights {
+    /// A safetensors file, read when the engine asks.
+    File(WeightFile),
+    /// A checkpoint of the JAX original.
+    Original(model::Weights),
 }
 
 impl Parts {
@@ -26,7 +35,9 @@ impl Parts {
     pub fn read(args: &Args) -> anyhow::Result<Self> {
         let path = args.model.as_ref().or(args.checkpoint.as_ref());
         let path = path.ok_or_else(|| wrong_use("name a model by --model DIR"))?;
-        refuse_orbax(path)?;
+        if OriginalCheckpoint::is_at(path) {
+            return Self::read_original(args, path);
+        }
         let weights = match path.is_file() {
             true => path.clone(),
             false => folder(path)?.join(WEIGHTS_FILE),
@@ -50,20 +61,40 @@ impl Parts {
         let (weights_path, weights) = (weights.clone(), WeightFile::open(&weights)?);
         let in_weights = weights.metadata(HASH_KEY).map(str::to_owned);
         let named = [(config_path, in_config), (weights_path, in_weights)];
-        match check_tokenizer(&named, &path, &json) {
+        let is_tied = match check_tokenizer(&named, &path, &json) {
             // Who names a tokenizer for parts of a model answers for it.
-            Err(FolderError::NoTokenizerHash { .. }) if args.tokenizer.is_some() => {}
-            checked => checked?,
-        }
+            Err(FolderError::NoTokenizerHash { .. }) if args.tokenizer.is_some() => false,
+            checked => checked.map(|()| true)?,
+        };
         weights.check(&config)?;
         let tokenizer = Tokenizer::from_json(&String::from_utf8_lossy(&json), &path)?;
-        config
-            .check_vocab(tokenizer.len())
-            .with_context(|| path.display().to_string())?;
+        // Where a hash ties both together, the model may have further ids.
+        let checked = match is_tied {
+            true => config.check_vocab_holds(tokenizer.len()),
+            false => config.check_vocab(tokenizer.len()),
+        };
+        checked.with_context(|| path.display().to_string())?;
         Ok(Self {
             config,
-            weights,
+            weights: Weights::File(weights),
             tokenizer,
+        })
+    }
+
+    /// Reads a checkpoint of the JAX original, with the files that its own
+    /// `generate.py` takes.
+    fn read_original(args: &Args, checkpoint: &Path) -> anyhow::Result<Self> {
+        let (Some(config), Some(tokenizer)) = (&args.config, &args.tokenizer) else {
+            return Err(wrong_use(
+                "a checkpoint of the JAX original needs --config FILE (the config.json beside it) and --tokenizer FILE",
+            ));
+        };
+        let parts = Original::open(config, checkpoint, tokenizer)?;
+        parts.tell();
+        Ok(Self {
+            weights: Weights::Original(parts.checkpoint.weights(&parts.config)?),
+            config: parts.config,
+            tokenizer: parts.tokenizer,
         })
     }
 }
@@ -74,23 +105,8 @@ fn folder(path: &Path) -> anyhow::Result<PathBuf> {
     }
     train::checkpoint::resolve(path).with_context(|| {
         format!(
-            "{} holds no model: neither {CONFIG_FILE} nor checkpoints",
+            "{} holds no model: neither {CONFIG_FILE} nor checkpoints (of the JAX original, name one folder checkpoint-NNN.eqx)",
             path.display()
         )
     })
-}
-
-/// Refuses the checkpoints of the JAX original, which are folders.
-fn refuse_orbax(path: &Path) -> anyhow::Result<()> {
-    let is_orbax =
-        |path: &Path| path.join("manifest.ocdbt").is_file() || path.join("_METADATA").is_file();
-    let entries = std::fs::read_dir(path).into_iter().flatten().flatten();
-    let mut inner = entries.map(|entry| entry.path());
-    if is_orbax(path) || (!path.join(CONFIG_FILE).is_file() && inner.any(|path| is_orbax(&path))) {
-        anyhow::bail!(
-            "{} is an Orbax checkpoint of the JAX original, which is not read here; save its weights as a safetensors file under the names of its parameters, and give that by --checkpoint with --config and --tokenizer",
-            path.display()
-        );
-    }
-    Ok(())
 }

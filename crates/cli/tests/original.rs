@@ -1,0 +1,214 @@
+//! `import`, `export`, and `generate` from a checkpoint of the JAX original.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Output;
+
+use assert_cmd::Command;
+use model::parameters::parameters;
+use model::{ModelFolder, OriginalCheckpoint, Weights};
+use tempfile::TempDir;
+
+fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(name)
+}
+
+fn checkpoint() -> PathBuf {
+    fixture("model/tests/fixtures/orbax/f32_ts0.1.86/checkpoint-001.eqx")
+}
+
+/// The options that name a checkpoint and what belongs to it.
+fn original(checkpoint: &Path) -> String {
+    let config = fixture("model/tests/fixtures/orbax/f32_ts0.1.86/config.json");
+    let tokenizer = fixture("remi/tests/fixtures/miditok-2.1.8/seed-bpe/tokenizer.json");
+    format!(
+        "--config {} --checkpoint {} --tokenizer {}",
+        config.display(),
+        checkpoint.display(),
+        tokenizer.display()
+    )
+}
+
+fn run(folder: &TempDir, arguments: &str) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tchaikovsky"));
+    let command = command.current_dir(folder.path());
+    command.args(arguments.split(' ')).output().unwrap()
+}
+
+#[track_caller]
+fn succeed(folder: &TempDir, arguments: &str) -> String {
+    let output = run(folder, arguments);
+    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{arguments}: {errors}");
+    errors
+}
+
+#[track_caller]
+fn fail(folder: &TempDir, arguments: &str, code: i32, said: &str) {
+    let before = fs::read_dir(folder.path()).unwrap().count();
+    let output = run(folder, arguments);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "{arguments}: {errors}");
+    assert!(errors.contains(said), "{arguments}: {errors}");
+    let after = fs::read_dir(folder.path()).unwrap().count();
+    assert_eq!(before, after, "{arguments} leaves something behind");
+}
+
+#[test]
+fn an_imported_model_plays_as_its_checkpoint_does() {
+    let folder = TempDir::new().unwrap();
+    let parts = original(&checkpoint());
+    let told = succeed(&folder, &format!("import {parts} --out model"));
+    assert!(told.contains("MidiTok 2.1.8"), "{told}");
+    assert!(told.contains("1000 ids, its tokenizer 605"), "{told}");
+
+    let model = ModelFolder::read(&folder.path().join("model")).unwrap();
+    let checkpoint = OriginalCheckpoint::open(&checkpoint()).unwrap();
+    for parameter in parameters(&model.config) {
+        let (values, _) = model.weights.tensor(&parameter.name).unwrap();
+        let expected = checkpoint.values(&parameter.name).unwrap();
+        assert_eq!(values, expected, "{}", parameter.name);
+    }
+
+    let midi = fixture("remi/tests/fixtures/miditok-3.1.0/midi/performance-480.mid");
+    let options = format!(
+        "--prompt_midi {} --prompt_midi_slice 20 --max_to_generate 60 --seed 3",
+        midi.display()
+    );
+    succeed(
+        &folder,
+        &format!("generate --model model {options} --output_file one.mid"),
+    );
+    succeed(
+        &folder,
+        &format!("generate {parts} {options} --output_file two.mid"),
+    );
+    let music = |name: &str| fs::read(folder.path().join(name)).unwrap();
+    assert_eq!(music("one.mid"), music("two.mid"));
+}
+
+#[test]
+fn what_cannot_be_imported_leaves_nothing_behind() {
+    let folder = TempDir::new().unwrap();
+    let parts = original(&checkpoint());
+    fs::create_dir(folder.path().join("there")).unwrap();
+    fail(
+        &folder,
+        &format!("import {parts} --out there"),
+        2,
+        "is there already",
+    );
+    let absent = original(Path::new("absent.eqx"));
+    fail(
+        &folder,
+        &format!("import {absent} --out model"),
+        1,
+        "absent.eqx is no Orbax checkpoint",
+    );
+    fail(&folder, &format!("generate {absent}"), 1, "absent.eqx");
+
+    let damaged = folder.path().join("damaged.eqx");
+    copy_database(&damaged, |bytes| bytes.truncate(bytes.len() / 2));
+    let parts = original(&damaged);
+    fail(
+        &folder,
+        &format!("import {parts} --out model"),
+        1,
+        "is damaged",
+    );
+    fail(
+        &folder,
+        &format!("generate {parts} --output-file a.mid"),
+        1,
+        "is damaged",
+    );
+
+    let other = fixture("remi/tests/fixtures/miditok-3.1.0/default-bpe/tokenizer.json");
+    let config = folder.path().join("config.json");
+    fs::write(
+        &config,
+        r#"{"vocab_size": 300, "dim": 32, "heads": 2, "head_dim": 16}"#,
+    )
+    .unwrap();
+    let small = format!(
+        "--config config.json --checkpoint {} --tokenizer {}",
+        checkpoint().display(),
+        other.display()
+    );
+    fail(
+        &folder,
+        &format!("import {small} --out model"),
+        1,
+        "vocabulary of 300",
+    );
+}
+
+/// The database is whole, so the folder is begun; then a chunk is no zstd.
+#[test]
+fn a_chunk_that_fails_while_the_folder_is_written_leaves_no_folder() {
+    let folder = TempDir::new().unwrap();
+    let damaged = folder.path().join("damaged.eqx");
+    copy_database(&damaged, |bytes| bytes[..4].fill(0));
+    let parts = original(&damaged);
+    fail(
+        &folder,
+        &format!("import {parts} --out model"),
+        1,
+        "no zstd frame",
+    );
+}
+
+/// Copies the checkpoint; `change` is done to data files that begin with a chunk.
+fn copy_database(target: &Path, change: impl Fn(&mut Vec<u8>)) {
+    fs::create_dir_all(target.join("d")).unwrap();
+    let manifest = "manifest.ocdbt";
+    fs::copy(checkpoint().join(manifest), target.join(manifest)).unwrap();
+    for entry in fs::read_dir(checkpoint().join("d")).unwrap() {
+        let path = entry.unwrap().path();
+        let mut bytes = fs::read(&path).unwrap();
+        if bytes.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]) {
+            change(&mut bytes);
+        }
+        fs::write(target.join("d").join(path.file_name().unwrap()), bytes).unwrap();
+    }
+}
+
+#[test]
+fn exported_weights_have_the_names_of_a_torch_module() {
+    let folder = TempDir::new().unwrap();
+    succeed(
+        &folder,
+        &format!("import {} --out model", original(&checkpoint())),
+    );
+    succeed(
+        &folder,
+        "export --model model --to safetensors-torch torch.safetensors",
+    );
+    let exported = Weights::read(&folder.path().join("torch.safetensors")).unwrap();
+    let shape = |name: &str| exported.tensor(name).unwrap().1.to_vec();
+    assert_eq!(shape("layers.1.attention.in_proj_weight"), [96, 32]);
+    assert_eq!(shape("layers.0.mlp.2.weight"), [32, 128]);
+    assert_eq!(exported.iter().count(), 6 + 2 * 12);
+    assert_eq!(exported.metadata("heads"), Some("2"));
+    let model = ModelFolder::read(&folder.path().join("model")).unwrap();
+    let (joined, _) = exported
+        .tensor("layers.0.attention.in_proj_weight")
+        .unwrap();
+    let (keys, _) = model
+        .weights
+        .tensor("decoder.layers.0.attn.key_proj.weight")
+        .unwrap();
+    assert_eq!(&joined[32 * 32..2 * 32 * 32], keys);
+    fail(
+        &folder,
+        "export --model model --to onnx a.onnx",
+        2,
+        "there is safetensors-torch",
+    );
+    fail(
+        &folder,
+        "export --model model --to safetensors-torch",
+        2,
+        "--to",
+    );
+}
