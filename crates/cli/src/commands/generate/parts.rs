@@ -61,7 +61,7 @@ impl Parts {
         let (weights_path, weights) = (weights.clone(), WeightFile::open(&weights)?);
         let in_weights = weights.metadata(HASH_KEY).map(str::to_owned);
         let named = [(config_path, in_config), (weights_path, in_weights)];
-        let is_tied = match check_tokenizer(&named, &path, &json) {
+        let is_named = match check_tokenizer(&named, &path, &json) {
             // Who names a tokenizer for parts of a model answers for it.
             Err(FolderError::NoTokenizerHash { .. }) if args.tokenizer.is_some() => false,
             checked => checked.map(|()| true)?,
@@ -69,7 +69,7 @@ impl Parts {
         weights.check(&config)?;
         let tokenizer = Tokenizer::from_json(&String::from_utf8_lossy(&json), &path)?;
         // Where a hash ties both together, the model may have further ids.
-        let checked = match is_tied {
+        let checked = match is_named {
             true => config.check_vocab_holds(tokenizer.len()),
             false => config.check_vocab(tokenizer.len()),
         };
