@@ -71,6 +71,18 @@ fn manifest(height: u8, (offset, length): (usize, usize)) -> Vec<u8> {
     frame(MANIFEST, &body)
 }
 
+/// Writes the data file under its own name, and under that by which the first
+/// of its nodes to name one knows it.
+fn write_data(data: &[u8]) {
+    fs::write(FOLDER.join("d/data"), data).unwrap();
+    let hex = |byte: &u8| byte.is_ascii_hexdigit();
+    let named = |window: &&[u8]| window.starts_with(b"d/") && window[2..].iter().all(hex);
+    if let Some(name) = data.windows(2 + 32).find(named) {
+        let name = String::from_utf8_lossy(name).into_owned();
+        fs::write(FOLDER.join(name), data).unwrap();
+    }
+}
+
 fn read() -> Result<(), OrbaxError> {
     let checkpoint = Checkpoint::open(&FOLDER)?;
     let shapes: Vec<_> = checkpoint.shapes().collect();
@@ -87,7 +99,7 @@ fuzz_target!(|bytes: &[u8]| {
     let mut data = bytes.to_vec();
     if let Some(root) = mend(&mut data) {
         let height = data[root.0 + HEADER];
-        fs::write(FOLDER.join("d/data"), &data).unwrap();
+        write_data(&data);
         fs::write(FOLDER.join("manifest.ocdbt"), manifest(height, root)).unwrap();
         let _either_way = read();
     }

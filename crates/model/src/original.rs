@@ -22,7 +22,8 @@ pub struct OriginalCheckpoint {
 impl OriginalCheckpoint {
     /// Whether a folder looks like an Orbax checkpoint.
     pub fn is_at(folder: &Path) -> bool {
-        let named = ["manifest.ocdbt", "_METADATA"];
+        let array = format!("{LIST_INDEX}id_embeddings.weight/.zarray");
+        let named = ["manifest.ocdbt", "_METADATA", array.as_str()];
         named.iter().any(|name| folder.join(name).is_file())
     }
 

@@ -34,6 +34,7 @@ fn interior_nodes_are_followed() {
 
 #[test]
 fn the_newest_of_many_versions_in_many_uncompressed_files_counts() {
+    holds("plain", "tiny");
     holds("interior-plain-versions", "tiny");
 }
 
