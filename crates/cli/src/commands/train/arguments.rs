@@ -234,7 +234,8 @@ impl Args {
             vocab_size: self.vocab_size.unwrap_or(vocabulary),
             max_sequence_length: positions.unwrap_or(named.max_sequence_length),
             dropout: self.dropout.unwrap_or(named.dropout),
-            use_bf16: self.use_bf16,
+            // Weights stay f32, whatever their products.
+            use_bf16: false,
             rotary: self.rotary,
             tied: self.tied,
         };
