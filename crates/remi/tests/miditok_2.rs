@@ -195,3 +195,12 @@ fn drums_have_no_tokens_of_their_own() {
     );
     assert_eq!(tokenizer.special("PAD_None"), Some(0));
 }
+
+#[test]
+fn a_score_of_many_bars_is_one_word_for_its_bpe() {
+    let path = folder("../miditok-3.1.0/midi/performance-480.mid");
+    let score = read_midi(&fs::read(path).unwrap()).unwrap().score;
+    for track in tokenizer("seed-bpe").encode_base(&score).unwrap() {
+        assert_eq!(track.words().count(), 1);
+    }
+}
