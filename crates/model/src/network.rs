@@ -128,7 +128,7 @@ impl Network {
 
     /// The loss of a batch; its gradient goes into `mean`, which holds the mean
     /// of those of `before` batches, in the order of
-    /// [`parameters`](crate::parameters()).
+    /// [`parameters`](crate::parameters()): empty or zeros when that is none.
     ///
     /// # Errors
     /// [`ComputeError`] when the device fails.
@@ -142,13 +142,12 @@ impl Network {
         let share = 1.0 / (before + 1) as f32;
         match self {
             Self::Fused(fused) => {
-                let kept = if before == 0 { 0.0 } else { 1.0 - share };
                 if mean.is_empty() {
                     mean.extend(fused.zeros());
-                } else {
+                } else if before > 0 {
                     let scale = |values: &mut Vec<f32>| {
                         let chunks = values.par_chunks_mut(1 << 15);
-                        chunks.for_each(|chunk| chunk.iter_mut().for_each(|x| *x *= kept));
+                        chunks.for_each(|chunk| chunk.iter_mut().for_each(|x| *x *= 1.0 - share));
                     };
                     mean.iter_mut().for_each(scale);
                 }

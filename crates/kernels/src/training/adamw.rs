@@ -19,8 +19,7 @@ const REST1: f32 = 0.1;
 const REST2: f32 = 0.001;
 /// Added outside the square root.
 const EPSILON: f32 = 1e-8;
-/// Values that one task sums or updates: fixed, so that sums do not depend on
-/// the number of threads.
+/// Values that one task updates.
 const CHUNK: usize = 1 << 15;
 
 /// The numbers of one step's update of one parameter.
@@ -129,33 +128,4 @@ fn step<S: Lanes>(
     s.store(m, first);
     s.store(v, second);
     *gradient = [0.0; WIDTH];
-}
-
-/// The sum of the squares of `values`, in f64 and in a fixed order.
-pub fn sum_of_squares(team: &mut Team, values: &[f32]) -> f64 {
-    let mut sums = vec![0.0; values.len().div_ceil(CHUNK)];
-    let isa = team.isa();
-    team.for_each(&mut sums, |index, sum| {
-        let from = index * CHUNK;
-        *sum = isa.run(SumOfSquares(&values[from..values.len().min(from + CHUNK)]));
-    });
-    sums.iter().sum()
-}
-
-struct SumOfSquares<'a>(&'a [f32]);
-
-impl Kernel for SumOfSquares<'_> {
-    type Output = f64;
-    #[inline(always)]
-    fn run<S: Lanes>(self, _: S) -> f64 {
-        let (lines, rest) = self.0.as_chunks::<WIDTH>();
-        let mut sums = [0.0; WIDTH];
-        for line in lines {
-            for (sum, x) in sums.iter_mut().zip(line) {
-                *sum += f64::from(*x) * f64::from(*x);
-            }
-        }
-        let rest = rest.iter().map(|x| f64::from(*x) * f64::from(*x));
-        sums.iter().sum::<f64>() + rest.sum::<f64>()
-    }
 }

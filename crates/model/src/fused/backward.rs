@@ -2,7 +2,7 @@
 
 use kernels::training::block::{self, Layer};
 use kernels::training::embedding::embed_backward;
-use kernels::training::head::{Head, Labels, loss_and_gradient};
+use kernels::training::head::{Labels, loss_and_gradient};
 
 use super::{Fused, parts};
 use crate::batch::Batch;
@@ -24,12 +24,7 @@ impl Fused {
         let last = self.forward(&input, dropout);
         let (dim, count) = (self.config.dim, input.tokens.count());
         let buffers = self.plan.reserve(&mut self.team, input.tokens);
-        let end = parts::end(&self.values);
-        let head = Head {
-            norm: end.norm,
-            matrix: &self.packed.head,
-            bias: end.bias,
-        };
+        let head = self.packed.head(&self.values);
         let parts = parts::gradient_parts(gradients);
         let tokens = batch.tokens() as f64;
         let d = &mut buffers.d[..count * dim];

@@ -2,7 +2,7 @@
 
 use kernels::training::block::{self, Layer};
 use kernels::training::embedding::embed;
-use kernels::training::head::{Head, each_logits};
+use kernels::training::head::each_logits;
 
 use super::{Fused, Input, parts};
 use crate::batch::Batch;
@@ -81,12 +81,7 @@ impl Fused {
         let last = self.forward(&input, None);
         let (dim, count) = (self.config.dim, input.tokens.count());
         let buffers = self.plan.reserve(&mut self.team, input.tokens);
-        let end = parts::end(&self.values);
-        let head = Head {
-            norm: end.norm,
-            matrix: &self.packed.head,
-            bias: end.bias,
-        };
+        let head = self.packed.head(&self.values);
         let mut out = vec![T::default(); count];
         let x = &buffers.streams[last][..count * dim];
         each_logits(&mut self.team, &mut buffers.head, &head, x, &mut out, take);

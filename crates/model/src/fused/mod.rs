@@ -17,6 +17,7 @@ use kernels::Team;
 use kernels::training::block::{Matrices, Tokens};
 use kernels::training::cells::Layout;
 pub use kernels::training::cells::Precision;
+use kernels::training::head::Head;
 use kernels::training::linear::Linear;
 
 use crate::batch::Batch;
@@ -42,6 +43,18 @@ struct Packed {
     head: Linear,
     /// Whether `values` have changed since.
     stale: bool,
+}
+
+impl Packed {
+    /// The end of the network.
+    fn head<'a>(&'a self, values: &'a [Vec<f32>]) -> Head<'a> {
+        let end = parts::end(values);
+        Head {
+            norm: end.norm,
+            matrix: &self.head,
+            bias: end.bias,
+        }
+    }
 }
 
 impl Fused {

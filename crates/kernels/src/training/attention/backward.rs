@@ -18,10 +18,9 @@ use super::gradients::{Block, KEYS, Pass, Place, QUERIES, Statistics};
 use super::operands::{Features, Head, copy_rows, lines, pack_features, pack_positions};
 use super::{Results, Task, blind, whole_lines};
 use crate::elements::Line;
-use crate::isa::Kernel;
 use crate::lanes::{Lanes, WIDTH};
 use crate::shared::SharedMut;
-use crate::training::cells::{Cells, Layout, Pairs, Rounded, Single};
+use crate::training::cells::{CellKernel, Cells, Layout};
 use crate::training::panels::{Right, right_len};
 use crate::training::tile::{COLUMNS, Left, ROWS, Tile, tile};
 
@@ -73,21 +72,9 @@ pub(super) struct Backward<'a> {
     pub(super) gradients: &'a [(SharedMut<'a, u32>, usize); 3],
 }
 
-impl Kernel for Backward<'_> {
-    type Output = ();
+impl CellKernel for Backward<'_> {
     #[inline(always)]
-    fn run<S: Lanes>(self, s: S) {
-        match self.task.layout {
-            Layout::Single => self.differentiate::<S, Single>(s),
-            Layout::Rounded => self.differentiate::<S, Rounded>(s),
-            Layout::Pairs => self.differentiate::<S, Pairs>(s),
-        }
-    }
-}
-
-impl Backward<'_> {
-    #[inline(always)]
-    fn differentiate<S: Lanes, C: Cells>(mut self, s: S) {
+    fn run<S: Lanes, C: Cells>(mut self, s: S) {
         let inputs = self.task.inputs;
         let rows = [inputs.q, inputs.k, inputs.v, self.results.d_out];
         let [q, k, v, d_out] = rows.map(|rows| self.task.head(rows));
@@ -109,7 +96,9 @@ impl Backward<'_> {
             write::<S, C>(s, &self.task, &self.gradients[0], position, row);
         }
     }
+}
 
+impl Backward<'_> {
     /// Packs queries and output gradients and takes what belongs to each query.
     #[inline(always)]
     fn prepare<S: Lanes, C: Cells>(&mut self, s: S, q: Head, d_out: Head) {

@@ -17,10 +17,9 @@ use super::operands::{Features, Head, copy_rows, lines, pack_features, pack_posi
 use super::{Task, whole_lines};
 use crate::elements::Line;
 use crate::exp::exp;
-use crate::isa::Kernel;
 use crate::lanes::{Lanes, WIDTH};
 use crate::shared::SharedMut;
-use crate::training::cells::{Cells, Layout, Pairs, Rounded, Single};
+use crate::training::cells::{CellKernel, Cells, Layout};
 use crate::training::dropout::key_word;
 use crate::training::panels::{Right, right_len};
 use crate::training::tile::{COLUMNS, Left, ROWS, Tile, tile};
@@ -84,21 +83,9 @@ pub(super) struct Forward<'a> {
     pub(super) statistics: &'a mut [f32],
 }
 
-impl Kernel for Forward<'_> {
-    type Output = ();
+impl CellKernel for Forward<'_> {
     #[inline(always)]
-    fn run<S: Lanes>(self, s: S) {
-        match self.task.layout {
-            Layout::Single => self.attend::<S, Single>(s),
-            Layout::Rounded => self.attend::<S, Rounded>(s),
-            Layout::Pairs => self.attend::<S, Pairs>(s),
-        }
-    }
-}
-
-impl Forward<'_> {
-    #[inline(always)]
-    fn attend<S: Lanes, C: Cells>(mut self, s: S) {
+    fn run<S: Lanes, C: Cells>(mut self, s: S) {
         let inputs = self.task.inputs;
         let [q, k, v] = [inputs.q, inputs.k, inputs.v].map(|rows| self.task.head(rows));
         let (length, features) = (q.length, self.task.shape.head_dim);
@@ -120,7 +107,9 @@ impl Forward<'_> {
             }
         }
     }
+}
 
+impl Forward<'_> {
     /// Scores of `rows` queries from `first` on; minus infinity where the key is
     /// hidden or later, up to the last tile's end.
     #[inline(always)]

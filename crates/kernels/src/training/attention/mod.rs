@@ -31,7 +31,7 @@ mod forward;
 mod gradients;
 mod operands;
 
-use super::cells::Layout;
+use super::cells::{Layout, With};
 use super::dropout::Dropout;
 use crate::lanes::WIDTH;
 use crate::shared::SharedMut;
@@ -220,12 +220,13 @@ pub fn forward(
             inputs,
             index,
         };
-        isa.run(forward::Forward {
+        let kernel = forward::Forward {
             task,
             scratch,
             out: (&out, stride),
             statistics,
-        });
+        };
+        isa.run(With(layout, kernel));
     });
 }
 
@@ -278,11 +279,12 @@ pub fn backward(
             inputs,
             index,
         };
-        isa.run(backward::Backward {
+        let kernel = backward::Backward {
             task,
             scratch,
             results,
             gradients: &gradients,
-        });
+        };
+        isa.run(With(layout, kernel));
     });
 }
