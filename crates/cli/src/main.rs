@@ -8,6 +8,7 @@ mod progress;
 mod say;
 mod spelling;
 mod stop;
+mod tokenizer;
 mod usage;
 mod write;
 

@@ -9,6 +9,8 @@ use model::{ModelConfig, OriginalCheckpoint};
 use remi::Tokenizer;
 use serde::Deserialize;
 
+use crate::tokenizer::of_model;
+
 /// The opened parts, which belong together as far as can be seen: the original
 /// keeps no hashes.
 pub struct Original {
@@ -32,9 +34,7 @@ impl Original {
         let config = read_config(config)?;
         let tokenizer_file =
             std::fs::read(tokenizer).with_context(|| format!("cannot read {}", name()))?;
-        let text = String::from_utf8_lossy(&tokenizer_file);
-        let parsed = Tokenizer::from_json(&text, tokenizer)?;
-        config.check_vocab_holds(parsed.len()).with_context(name)?;
+        let parsed = of_model(&config, &tokenizer_file, tokenizer)?;
         let checkpoint = OriginalCheckpoint::open(checkpoint)?;
         checkpoint.check(&config)?;
         Ok(Self {

@@ -13,13 +13,21 @@ fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(name)
 }
 
+fn golden(name: &str) -> PathBuf {
+    fixture("model/tests/fixtures/orbax").join(name)
+}
+
 fn checkpoint() -> PathBuf {
-    fixture("model/tests/fixtures/orbax/f32_ts0.1.86/checkpoint-001.eqx")
+    golden("f32_ts0.1.86/checkpoint-001.eqx")
 }
 
 /// The options that name a checkpoint and what belongs to it.
 fn original(checkpoint: &Path) -> String {
-    let config = fixture("model/tests/fixtures/orbax/f32_ts0.1.86/config.json");
+    let beside = checkpoint.with_file_name("config.json");
+    let config = match beside.is_file() {
+        true => beside,
+        false => golden("f32_ts0.1.86/config.json"),
+    };
     let tokenizer = fixture("remi/tests/fixtures/miditok-2.1.8/seed-bpe/tokenizer.json");
     format!(
         "--config {} --checkpoint {} --tokenizer {}",
@@ -139,8 +147,72 @@ fn what_cannot_be_imported_leaves_nothing_behind() {
         &folder,
         &format!("import {small} --out model"),
         1,
-        "vocabulary of 300",
+        "the model only 300",
     );
+}
+
+/// The model has 1,000 ids, its tokenizer, one of MidiTok 2.1.8, 605.
+#[test]
+fn an_imported_model_is_trained_further() {
+    let folder = TempDir::new().unwrap();
+    let parts = original(&golden("bf16_ts0.1.86/checkpoint-001.eqx"));
+    succeed(&folder, &format!("import {parts} --out model"));
+    let midis = fixture("remi/tests/fixtures/miditok-3.1.0/midi");
+    let dataset = format!("--midis-dir {} --out-dir dataset", midis.display());
+    succeed(
+        &folder,
+        &format!("tokenize {dataset} --tokenizer model --valid-proportion 0.3"),
+    );
+    let data = "--dataset dataset --min-sequence-length 8 --batch-size 4 --steps 2";
+    let told = succeed(&folder, &format!("train --init model {data} --out tuned"));
+    assert!(told.contains("trained in bf16"), "{told}");
+    for model in ["model", "tuned"] {
+        succeed(
+            &folder,
+            &format!("evaluate --model {model} --dataset dataset"),
+        );
+    }
+    succeed(
+        &folder,
+        "generate --model tuned --notes 5 --output-file tuned.mid",
+    );
+    let read = |name: &str| ModelFolder::read(&folder.path().join(name)).unwrap();
+    let (model, tuned) = (read("model"), read("tuned/step-00000002"));
+    assert!(model.config.use_bf16 && !tuned.config.use_bf16);
+    assert_eq!(tuned.config.vocab_size, 1000);
+    assert_eq!(model.tokenizer, tuned.tokenizer);
+
+    let fresh = "--heads 2 --head-dim 4 --num-layers 1 --max-sequence-length 32";
+    let fresh = format!("train {data} {fresh} --out fresh");
+    succeed(&folder, &format!("{fresh} --vocab-size 700"));
+    assert_eq!(read("fresh/step-00000002").config.vocab_size, 700);
+    fs::remove_dir_all(folder.path().join("fresh")).unwrap();
+    fail(
+        &folder,
+        &format!("{fresh} --vocab-size 604"),
+        2,
+        "605 ids, the model only 604",
+    );
+}
+
+#[test]
+fn ids_that_the_tokenizer_lacks_are_never_chosen() {
+    let folder = TempDir::new().unwrap();
+    let parts = original(&checkpoint());
+    succeed(&folder, &format!("import {parts} --out model"));
+    let path = folder.path().join("model");
+    let mut model = ModelFolder::read(&path).unwrap();
+    let mut bias = model.weights.take("out_head.bias").unwrap();
+    bias.values[605..].fill(1e3);
+    let name = "out_head.bias".to_owned();
+    model.weights.insert(name, bias.shape, bias.values);
+    model.write(&path).unwrap();
+    let options = "--free --no-end --max-to-generate 300 --output-file free.mid";
+    succeed(&folder, &format!("generate --model model {options}"));
+    let midi = fs::read(folder.path().join("free.mid")).unwrap();
+    let score = score::read_midi(&midi).unwrap().score;
+    let notes: usize = score.tracks.iter().map(|track| track.notes.len()).sum();
+    assert!(notes > 0);
 }
 
 /// The database is whole, so the folder is begun; then a chunk is no zstd.

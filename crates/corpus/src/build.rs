@@ -9,7 +9,7 @@ use rayon::prelude::*;
 use remi::{Bpe, BpeError, Scratch, Split as WordSplit, Tokenizer, WordCounts};
 use score::Merge;
 
-use crate::dataset::{FORMAT, Header, Piece};
+use crate::dataset::{FORMAT, Header, Piece, read_tokenizer};
 use crate::encode_file::{EncodedPiece, encode_file};
 use crate::files::midi_files;
 use crate::report::{Failure, Report};
@@ -23,10 +23,22 @@ const FILES_TOGETHER: usize = 128;
 /// Which tokenizer to use.
 #[derive(Clone, Debug)]
 pub enum TokenizerChoice {
-    /// This one as it is.
-    Given(Box<Tokenizer>),
+    /// This one as it is; its file's contents, which become the dataset's byte
+    /// for byte, so that it can be told from others by its hash.
+    Given(Box<Tokenizer>, String),
     /// This configuration, with BPE trained to this vocabulary size.
     Train(Box<Tokenizer>, usize),
+}
+
+impl TokenizerChoice {
+    /// The tokenizer of a file, a dataset or a model folder.
+    ///
+    /// # Errors
+    /// As [`open_tokenizer`](crate::open_tokenizer).
+    pub fn open(path: &Path) -> Result<Self, CorpusError> {
+        let (tokenizer, file) = read_tokenizer(path)?;
+        Ok(Self::Given(Box::new(tokenizer), file))
+    }
 }
 
 /// How to build a dataset.
@@ -94,7 +106,7 @@ pub fn build(
 ) -> Result<Built, CorpusError> {
     let started = Instant::now();
     let (tokenizer, vocabulary_size) = match &options.tokenizer {
-        TokenizerChoice::Given(tokenizer) => (tokenizer.as_ref(), None),
+        TokenizerChoice::Given(tokenizer, _) => (tokenizer.as_ref(), None),
         TokenizerChoice::Train(tokenizer, size) => (tokenizer.as_ref(), Some(*size)),
     };
     if let Some(wanted) = vocabulary_size {
@@ -257,7 +269,10 @@ impl Builder<'_> {
             pieces_blake3: String::new(),
             tokenizer_blake3: String::new(),
         };
-        let json = tokenizer.to_json()?;
+        let json = match &self.options.tokenizer {
+            TokenizerChoice::Given(_, file) => file.clone(),
+            TokenizerChoice::Train(..) => tokenizer.to_json()?,
+        };
         self.report.vocabulary = tokenizer.len();
         let staged = self.store.stage(header, &self.pieces, &json)?;
         self.report.ids = count_ids(&Dataset::open(staged.folder())?, observer, stop)?;

@@ -237,12 +237,17 @@ impl Dataset {
 /// # Errors
 /// As [`Tokenizer::load`].
 pub fn open_tokenizer(path: &Path) -> Result<Tokenizer, CorpusError> {
-    let file = if path.is_dir() {
-        path.join("tokenizer.json")
-    } else {
-        path.to_owned()
+    read_tokenizer(path).map(|(tokenizer, _)| tokenizer)
+}
+
+/// Like [`open_tokenizer`], with the contents of the file.
+pub(crate) fn read_tokenizer(path: &Path) -> Result<(Tokenizer, String), CorpusError> {
+    let file = match path.is_dir() {
+        true => path.join("tokenizer.json"),
+        false => path.to_owned(),
     };
-    Ok(Tokenizer::load(file)?)
+    let text = fs::read_to_string(&file).map_err(CorpusError::io("read", &file))?;
+    Ok((Tokenizer::from_json(&text, &file)?, text))
 }
 
 #[cfg(unix)]

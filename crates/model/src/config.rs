@@ -38,7 +38,8 @@ pub struct ModelConfig {
     /// Probability with which an attention weight is dropped while training.
     pub dropout: f64,
     /// Whether the original trained the weights in bf16. Generation then rounds
-    /// where its `generate.py` does; training and evaluation compute in f32.
+    /// where its `generate.py` does; training and evaluation compute in f32, and
+    /// what is trained further from such weights is no longer marked.
     pub use_bf16: bool,
     /// Rotary positions (Su and others, 2021) in place of learned ones.
     #[serde(skip_serializing_if = "is_off")]
@@ -115,15 +116,15 @@ pub enum ConfigError {
     /// The vocabulary has no room for PAD, BOS and EOS and one token.
     #[error("vocab_size is {0}: it has to be at least 4 (PAD, BOS, EOS and one token)")]
     VocabTooSmall(usize),
-    /// The vocabulary is not the tokenizer's.
+    /// The tokenizer has ids that the model has not.
     #[error(
-        "the model has a vocabulary of {model}, its tokenizer one of {tokenizer}: \
-         use the tokenizer that the model was trained with"
+        "the tokenizer has {tokenizer} ids, the model only {model}: use the tokenizer that the \
+         model was trained with, or train a model with --vocab-size {tokenizer} or more"
     )]
-    VocabMismatch {
-        /// Vocabulary size in the configuration.
+    VocabTooSmallForTokenizer {
+        /// Ids of the model.
         model: usize,
-        /// Vocabulary size of the tokenizer.
+        /// Ids of the tokenizer.
         tokenizer: usize,
     },
 }
@@ -182,29 +183,19 @@ impl ModelConfig {
         Ok(())
     }
 
-    /// Checks that a tokenizer of `tokenizer` ids belongs to this model.
+    /// Checks that a tokenizer of `tokenizer` ids fits: that the model has each of
+    /// them. As in the original, whose `--vocab_size` is set apart from its
+    /// tokenizer, the model may have more; those are never chosen.
     ///
     /// # Errors
-    /// [`ConfigError::VocabMismatch`] when the sizes differ.
+    /// [`ConfigError::VocabTooSmallForTokenizer`] when it has fewer.
     pub fn check_vocab(&self, tokenizer: usize) -> Result<(), ConfigError> {
-        if self.vocab_size == tokenizer {
-            return Ok(());
-        }
-        Err(ConfigError::VocabMismatch {
-            model: self.vocab_size,
-            tokenizer,
-        })
-    }
-
-    /// Checks that a model has an id for each of a tokenizer's. The original lets
-    /// it have more; those are never chosen.
-    ///
-    /// # Errors
-    /// [`ConfigError::VocabMismatch`] when it has fewer.
-    pub fn check_vocab_holds(&self, tokenizer: usize) -> Result<(), ConfigError> {
         match tokenizer <= self.vocab_size {
             true => Ok(()),
-            false => self.check_vocab(tokenizer),
+            false => Err(ConfigError::VocabTooSmallForTokenizer {
+                model: self.vocab_size,
+                tokenizer,
+            }),
         }
     }
 

@@ -92,8 +92,16 @@ fn impossible_configurations_name_the_field() {
         ..ModelConfig::default()
     };
     assert_eq!(wrong.validate(), Err(ConfigError::VocabTooSmall(3)));
-    let error = ModelConfig::default().check_vocab(9_999).unwrap_err();
-    assert!(error.to_string().contains("9999"));
+}
+
+#[test]
+fn a_tokenizer_fits_that_has_no_more_ids_than_the_model() {
+    let model = ModelConfig::default();
+    for ids in [4, 9_999, 10_000] {
+        assert_eq!(model.check_vocab(ids), Ok(()));
+    }
+    let error = model.check_vocab(10_001).unwrap_err().to_string();
+    assert!(error.contains("10001 ids, the model only 10000"), "{error}");
 }
 
 #[test]

@@ -19,7 +19,8 @@ pub enum Start {
     /// Fresh weights of this shape, for the tokenizer of these bytes
     /// (`tokenizer.json`).
     Fresh(ModelConfig, Vec<u8>),
-    /// The weights of a model, trained further with a new optimiser.
+    /// The weights of a model, trained further with a new optimiser. They are no
+    /// longer the original's bf16, even where they begin as that.
     FineTune(ModelFolder),
     /// A checkpoint, gone on with as if the run had not been stopped.
     Resume(Box<Checkpoint>),

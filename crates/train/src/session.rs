@@ -67,7 +67,13 @@ impl<'a> Session<'a> {
                 let weights = Weights::initial(&config, options.seed);
                 (config, tokenizer, weights, None)
             }
-            Start::FineTune(folder) => (folder.config, folder.tokenizer, folder.weights, None),
+            Start::FineTune(folder) => {
+                let config = ModelConfig {
+                    use_bf16: false,
+                    ..folder.config
+                };
+                (config, folder.tokenizer, folder.weights, None)
+            }
             Start::Resume(checkpoint) => {
                 let Checkpoint {
                     folder,

@@ -15,6 +15,7 @@ use train::{Baseline, Chunks, Sets};
 use crate::device;
 use crate::progress;
 use crate::say;
+use crate::tokenizer::of_model;
 use crate::usage::wrong_use;
 
 /// Measure how well a model foresees pieces: negative log-likelihood in nats.
@@ -103,9 +104,8 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         }
         None => {
             let model = ModelFolder::read(&folder)?;
-            let json = String::from_utf8_lossy(&model.tokenizer);
-            let tokenizer = Tokenizer::from_json(&json, &folder.join(TOKENIZER_FILE))?;
-            model.config.check_vocab(tokenizer.len())?;
+            let file = folder.join(TOKENIZER_FILE);
+            let tokenizer = of_model(&model.config, &model.tokenizer, &file)?;
             let (pieces, baseline) = match &args.dataset {
                 Some(dataset) => of_dataset(&args, &Dataset::open(dataset)?, &model)?,
                 None => (of_midis(&args.midis, &tokenizer)?, None),

@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 
 use clap::ValueEnum;
-use corpus::{Manifest, Options, Report, TokenizerChoice, build, open_tokenizer};
+use corpus::{Manifest, Options, Report, TokenizerChoice, build};
 use remi::{BeatResolution, Config, Time, Tokenizer};
 use score::Merge;
 
@@ -175,7 +175,7 @@ fn meaning(args: Args) -> anyhow::Result<Options> {
         None => Time::Score,
     };
     let tokenizer = match &args.tokenizer {
-        Some(path) => TokenizerChoice::Given(Box::new(open_tokenizer(path)?)),
+        Some(path) => TokenizerChoice::open(path)?,
         None => {
             let tokenizer =
                 Tokenizer::new(config(&args)).map_err(|error| wrong_use(error.to_string()))?;

@@ -40,15 +40,22 @@ fn tokens_come_back_as_they_were_encoded() {
 
 #[test]
 fn a_given_tokenizer_is_used_as_it_is() {
-    let first = Workplace::new(0..4).build();
+    let first = Workplace::new(0..4);
+    let trained = first.build().tokenizer;
+    // Another program lays the same file out in another way.
+    let file = first.path().join("tokenizer.json");
+    let text = trained.to_json().unwrap().replace("\n", "\n  ");
+    fs::write(&file, &text).unwrap();
     let second = Workplace::new(4..8);
     let mut options = second.options();
-    options.tokenizer = TokenizerChoice::Given(Box::new(first.tokenizer.clone()));
+    options.tokenizer = TokenizerChoice::open(&file).unwrap();
     let built = build(&options, &Nobody, &false.into()).unwrap();
     assert_eq!(
         built.tokenizer.to_json().unwrap(),
-        first.tokenizer.to_json().unwrap()
+        trained.to_json().unwrap()
     );
+    let kept = fs::read_to_string(options.out.join("tokenizer.json")).unwrap();
+    assert_eq!(kept, text);
 }
 
 #[test]

@@ -12,6 +12,7 @@ use remi::Tokenizer;
 
 use super::Args;
 use crate::original::Original;
+use crate::tokenizer::of_model;
 use crate::usage::wrong_use;
 
 /// What belongs to a model.
@@ -61,23 +62,16 @@ impl Parts {
         let (weights_path, weights) = (weights.clone(), WeightFile::open(&weights)?);
         let in_weights = weights.metadata(HASH_KEY).map(str::to_owned);
         let named = [(config_path, in_config), (weights_path, in_weights)];
-        let is_named = match check_tokenizer(&named, &path, &json) {
+        match check_tokenizer(&named, &path, &json) {
             // Who names a tokenizer for parts of a model answers for it.
-            Err(FolderError::NoTokenizerHash { .. }) if args.tokenizer.is_some() => false,
-            checked => checked.map(|()| true)?,
-        };
+            Err(FolderError::NoTokenizerHash { .. }) if args.tokenizer.is_some() => {}
+            checked => checked?,
+        }
         weights.check(&config)?;
-        let tokenizer = Tokenizer::from_json(&String::from_utf8_lossy(&json), &path)?;
-        // Where a hash ties both together, the model may have further ids.
-        let checked = match is_named {
-            true => config.check_vocab_holds(tokenizer.len()),
-            false => config.check_vocab(tokenizer.len()),
-        };
-        checked.with_context(|| path.display().to_string())?;
         Ok(Self {
+            tokenizer: of_model(&config, &json, &path)?,
             config,
             weights: Weights::File(weights),
-            tokenizer,
         })
     }
 

@@ -68,7 +68,8 @@ pub fn play(
         })
         .collect();
     let samples = samples(args, tokenizer, prompt);
-    let mut session = Session::new(engine, samples, options(args, tokenizer))
+    let options = options(args, tokenizer, engine.config().vocab_size);
+    let mut session = Session::new(engine, samples, options)
         .map_err(|error| wrong_use(error.to_string()))?;
     if session.dropped(0) > 0 {
         eprintln!(
@@ -160,8 +161,10 @@ fn samples(args: &Args, tokenizer: &Tokenizer, prompt: &Prompt) -> Vec<Sample> {
     (0..u64::from(args.num_samples)).map(sample).collect()
 }
 
-fn options(args: &Args, tokenizer: &Tokenizer) -> SessionOptions {
+fn options(args: &Args, tokenizer: &Tokenizer, vocabulary: usize) -> SessionOptions {
     let specials = 0..tokenizer.config().special_tokens.len() as u32;
+    // Ids of the model that the tokenizer does not have.
+    let beyond = tokenizer.len() as u32..vocabulary as u32;
     let end = tokenizer.special("EOS_None").unwrap_or(model::EOS);
     let begins_bar = begins_bar(tokenizer);
     SessionOptions {
@@ -169,7 +172,10 @@ fn options(args: &Args, tokenizer: &Tokenizer) -> SessionOptions {
         max_tokens: Some(args.max_tokens().unwrap_or(MOST_TOKENS)),
         bos: tokenizer.special("BOS_None").unwrap_or(model::BOS),
         end: (!args.no_end).then_some(end),
-        never: specials.filter(|id| args.no_end || *id != end).collect(),
+        never: specials
+            .filter(|id| args.no_end || *id != end)
+            .chain(beyond)
+            .collect(),
         stop: None,
         boundary: Box::new(move |id| begins_bar.get(id as usize) == Some(&true)),
     }

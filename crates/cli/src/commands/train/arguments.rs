@@ -45,7 +45,8 @@ pub struct Args {
     /// Width of an attention head [default: the size's].
     #[arg(long, value_name = "N")]
     pub head_dim: Option<usize>,
-    /// Size of the vocabulary; it must be the tokenizer's [default: that].
+    /// Ids that the model has, at least as many as the tokenizer [default: as
+    /// many].
     #[arg(long, value_name = "N")]
     pub vocab_size: Option<usize>,
     /// Longest input in tokens [default: the size's].
@@ -242,9 +243,8 @@ impl Args {
         config
             .validate()
             .map_err(|error| wrong_use(error.to_string()))?;
-        config
-            .check_vocab(vocabulary)
-            .map_err(|error| wrong_use(error.to_string()))?;
+        let fits = config.check_vocab(vocabulary);
+        fits.map_err(|error| wrong_use(error.to_string()))?;
         Ok(config)
     }
 

@@ -70,12 +70,15 @@ pub fn run(args: Args) -> anyhow::Result<()> {
 fn start(args: &Args, dataset: &Dataset) -> anyhow::Result<Start> {
     let file = dataset.folder().join(TOKENIZER_FILE);
     let tokenizer = std::fs::read(&file).with_context(|| file.display().to_string())?;
+    let check = |folder: &Path, model: &ModelFolder| {
+        model.check_tokenizer(folder, &file, &tokenizer)?;
+        model.config.check_vocab(dataset.tokenizer().len())?;
+        args.check_shape(&model.config)
+    };
     if let Some(folder) = &args.resume {
         let checkpoint = Checkpoint::read(folder)?;
-        let model = &checkpoint.folder;
-        model.check_tokenizer(folder, &file, &tokenizer)?;
-        args.check_shape(&model.config)?;
-        let stored = model.config.dropout;
+        check(folder, &checkpoint.folder)?;
+        let stored = checkpoint.folder.config.dropout;
         if args.dropout.is_some_and(|dropout| dropout != stored) {
             return Err(wrong_use(format!(
                 "the run has --dropout {stored}: resume without --dropout, or start anew from its weights with --init"
@@ -85,8 +88,12 @@ fn start(args: &Args, dataset: &Dataset) -> anyhow::Result<Start> {
     }
     if let Some(folder) = &args.init {
         let mut model = ModelFolder::read(&train::checkpoint::resolve(folder)?)?;
-        model.check_tokenizer(folder, &file, &tokenizer)?;
-        args.check_shape(&model.config)?;
+        check(folder, &model)?;
+        if model.config.use_bf16 {
+            eprintln!(
+                "the model is the original's, trained in bf16; what is trained from it here is f32 and does not round as the original's generate.py"
+            );
+        }
         model.config.dropout = args.dropout.unwrap_or(model.config.dropout);
         return Ok(Start::FineTune(model));
     }
