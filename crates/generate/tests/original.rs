@@ -73,12 +73,16 @@ fn logits_of_other_shapes_are_the_originals() {
 
 #[test]
 fn greedy_continuations_are_the_originals_while_its_window_lasts() {
-    let text = std::fs::read_to_string(place("greedy_generation.json")).unwrap();
-    let golden: Value = serde_json::from_str(&text).unwrap();
-    // It goes on for two ids less than the model has positions, then repeats.
-    let window = golden["model_max_positions"].as_u64().unwrap() as usize - 1;
     let ids = |value: &Value| -> Vec<u32> { serde_json::from_value(value.clone()).unwrap() };
-    for name in ["f32_ts0.1.49", "f32_ts0.1.86"] {
+    for (name, file) in [
+        ("f32_ts0.1.49", "greedy_generation.json"),
+        ("f32_ts0.1.86", "greedy_generation.json"),
+        ("bf16_ts0.1.86", "greedy_generation_bf16.json"),
+    ] {
+        let text = std::fs::read_to_string(place(file)).unwrap();
+        let golden: Value = serde_json::from_str(&text).unwrap();
+        // It goes on for two ids less than the model has positions, then repeats.
+        let window = golden["model_max_positions"].as_u64().unwrap() as usize - 1;
         let mut engine = loaded(name);
         for case in golden["cases"].as_array().unwrap() {
             let prompt = ids(&case["prompt"]);

@@ -69,8 +69,8 @@ pub fn play(
         .collect();
     let samples = samples(args, tokenizer, prompt);
     let options = options(args, tokenizer, engine.config().vocab_size);
-    let mut session = Session::new(engine, samples, options)
-        .map_err(|error| wrong_use(error.to_string()))?;
+    let mut session =
+        Session::new(engine, samples, options).map_err(|error| wrong_use(error.to_string()))?;
     if session.dropped(0) > 0 {
         eprintln!(
             "the prompt has {} tokens, more than the model's window: its last {} are used",
