@@ -21,20 +21,23 @@ fn a_file_gives_options_and_the_command_line_goes_before_it() {
     assert_eq!(options["augment"], false);
 
     // The seed project's config.json, as it writes it.
-    let json = r#"{"seed": 7, "dim": 8, "heads": 2, "num_layers": 1, "vocab_size": 320,
+    let json = r#"{"seed": 7, "dim": 8, "heads": 2, "num_layers": 1, "vocab_size": 1000,
         "head_dim": 4, "dropout": 0.1, "use_lr_scheduler": true, "learning_rate": 0.0004,
         "end_learning_rate": 1e-06, "warmup_proportion": 0.05, "global_norm": 1.0,
         "weight_decay": 0.1, "batch_size": 4, "subset_proportion": 1.0,
         "val_proportion": 0.1, "max_sequence_length": 32, "min_sequence_length": 8,
-        "micro_batch_size": 4, "num_workers": 8, "epochs": 5, "use_bf16": false,
+        "micro_batch_size": 4, "num_workers": 0, "epochs": 5, "use_bf16": false,
         "wandb": false, "dataset": "dataset"}"#;
     place.write("config.json", json.as_bytes());
     run(&place, "train --config config.json --steps 1 --out seed");
     let options = state(&place, "seed/step-00000001")["options"].clone();
     assert_eq!(
         (&options["seed"], &options["num_workers"]),
-        (&7.into(), &8.into())
+        (&7.into(), &1.into())
     );
+    let config = place.path("seed/step-00000001/config.json");
+    let config = std::fs::read_to_string(config).unwrap();
+    assert!(config.contains("\"vocab_size\": 1000"), "{config}");
 
     for (text, code, words) in [
         ("learningrate = 1", 2, "nearest is learning_rate"),

@@ -100,7 +100,8 @@ pub struct Args {
     /// none].
     #[arg(long, value_name = "SHARE")]
     pub val_proportion: Option<f64>,
-    /// Threads that prepare the pieces of an epoch [default: all cores].
+    /// Threads that prepare the pieces of an epoch; 0 is one, as in the seed
+    /// project [default: all cores].
     #[arg(long, value_name = "N")]
     num_workers: Option<usize>,
     /// Multiply matrices in bf16; weights and their state stay f32.
@@ -208,7 +209,7 @@ impl Args {
             subset_proportion: self.subset_proportion,
             val_proportion: self.val_proportion,
             augment: self.augment,
-            num_workers: self.num_workers,
+            num_workers: self.num_workers.map(|workers| workers.max(1)),
             precision: match self.use_bf16 {
                 true => Precision::Bf16,
                 false => Precision::F32,
