@@ -1,6 +1,6 @@
 //! Measures prefill and decoding at the default size with random weights.
 //!
-//! `cargo run --release -p generate --example speed [prompt] [new] [threads]`
+//! `cargo run --release -p generate --example decoding [prompt] [new] [threads]`
 
 use generate::{Engine, EngineOptions, Sample, Session, SessionOptions, WeightFormat};
 use model::{ModelConfig, Weights};
