@@ -25,6 +25,7 @@ fn wrong_use_says_what_is_right_and_leaves_nothing() {
         ),
         ("--temperature=-1", "0 or more"),
         ("--temperature nan", "0 or more"),
+        ("--temperature inf", "and finite"),
         ("--top-p 0", "over 0 and at most 1"),
         ("--min-p 2", "from 0 to 1"),
         ("--repetition-penalty 0", "over 0"),

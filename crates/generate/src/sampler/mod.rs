@@ -79,7 +79,7 @@ impl SamplerOptions {
                 "temperature",
                 self.temperature,
                 self.temperature >= 0.0,
-                "0 or more",
+                "0 or more, and finite",
             ),
             (
                 "top_p",
@@ -97,7 +97,7 @@ impl SamplerOptions {
                 "repetition_penalty",
                 self.repetition_penalty,
                 self.repetition_penalty > 0.0,
-                "over 0",
+                "over 0, and finite",
             ),
         ];
         for (option, value, sound, rule) in rules {

@@ -75,7 +75,7 @@ impl Sample {
                 self.notes, self.new_notes, self.seconds, self.polyphony
             ),
         ];
-        if self.copied_notes > 0 {
+        if self.copied_notes > 1 {
             lines.push(format!(
                 "  at most {} notes in a row are the prompt's",
                 self.copied_notes
