@@ -91,20 +91,6 @@ pub trait Lanes: Copy + Send + Sync {
             u32::from(f32_to_bf16(a[i])) | u32::from(f32_to_bf16(b[i])) << 16
         });
     }
-    /// Pairs of bf16 of values that follow one another.
-    #[inline(always)]
-    fn narrow(self, values: &[f32; 2 * WIDTH], out: &mut [u32; WIDTH]) {
-        *out = std::array::from_fn(|i| {
-            let (low, high) = (values[2 * i], values[2 * i + 1]);
-            u32::from(f32_to_bf16(low)) | u32::from(f32_to_bf16(high)) << 16
-        });
-    }
-    /// The values of [`narrow`](Self::narrow).
-    #[inline(always)]
-    fn widen(self, pairs: &[u32; WIDTH], out: &mut [f32; 2 * WIDTH]) {
-        *out = std::array::from_fn(|i| bf16_to_f32((pairs[i / 2] >> (16 * (i % 2))) as u16));
-    }
-
     /// Pairs of bf16 of the lanes, which follow one another.
     #[inline(always)]
     fn narrow_line(self, v: Self::F, out: &mut [u32; WIDTH / 2]) {
@@ -114,6 +100,21 @@ pub trait Lanes: Copy + Send + Sync {
             let (low, high) = (values[2 * i], values[2 * i + 1]);
             u32::from(f32_to_bf16(low)) | u32::from(f32_to_bf16(high)) << 16
         });
+    }
+    /// The values of [`narrow_line`](Self::narrow_line).
+    #[inline(always)]
+    fn widen_line(self, pairs: &[u32; WIDTH / 2]) -> Self::F {
+        self.load(&std::array::from_fn(|i| {
+            bf16_to_f32((pairs[i / 2] >> (16 * (i % 2))) as u16)
+        }))
+    }
+    /// Turns rows into columns.
+    #[inline(always)]
+    fn transpose(self, block: &mut [[u32; WIDTH]; WIDTH]) {
+        let rows = *block;
+        for (i, column) in block.iter_mut().enumerate() {
+            *column = std::array::from_fn(|j| rows[j][i]);
+        }
     }
     /// `y` where [`scramble`] of `words[lane] ^ word` is at least `threshold`,
     /// else 0.
@@ -166,6 +167,19 @@ pub trait Lanes: Copy + Send + Sync {
         let mut v = [0.0; WIDTH];
         self.store(a, &mut v);
         v.into_iter().fold(f32::NEG_INFINITY, f32::max)
+    }
+}
+
+/// The first sixteen of `values`; zeros for those that do not exist.
+#[inline(always)]
+pub(crate) fn load_part<S: Lanes>(s: S, values: &[f32]) -> S::F {
+    match values.first_chunk() {
+        Some(line) => s.load(line),
+        None => {
+            let mut line = [0.0; WIDTH];
+            line[..values.len()].copy_from_slice(values);
+            s.load(&line)
+        }
     }
 }
 

@@ -165,22 +165,52 @@ impl Lanes for Avx512 {
         })
     }
     #[inline(always)]
-    fn narrow(self, values: &[f32; 2 * WIDTH], out: &mut [u32; WIDTH]) {
+    fn widen_line(self, pairs: &[u32; WIDTH / 2]) -> __m512 {
         proven!({
-            let low = _mm512_loadu_ps(values.as_ptr());
-            let high = _mm512_loadu_ps(values.as_ptr().add(WIDTH));
-            let pairs: __m512i = std::mem::transmute(_mm512_cvtne2ps_pbh(high, low));
-            _mm512_storeu_si512(out.as_mut_ptr().cast(), pairs)
+            let pairs = _mm256_loadu_si256(pairs.as_ptr().cast());
+            let wide = _mm512_slli_epi32::<16>(_mm512_cvtepu16_epi32(pairs));
+            _mm512_castsi512_ps(wide)
         })
     }
     #[inline(always)]
-    fn widen(self, pairs: &[u32; WIDTH], out: &mut [f32; 2 * WIDTH]) {
+    fn transpose(self, block: &mut [[u32; WIDTH]; WIDTH]) {
         proven!({
-            for half in 0..2 {
-                let pairs = _mm256_loadu_si256(pairs.as_ptr().add(8 * half).cast());
-                let wide = _mm512_slli_epi32::<16>(_mm512_cvtepu16_epi32(pairs));
-                let out = out.as_mut_ptr().add(WIDTH * half);
-                _mm512_storeu_ps(out, _mm512_castsi512_ps(wide))
+            let rows = (*block).map(|row| _mm512_loadu_si512(row.as_ptr().cast()));
+            // In each quarter of 128 bits: pairs of rows, then fours of rows.
+            let mut pairs = rows;
+            for i in (0..WIDTH).step_by(2) {
+                pairs[i] = _mm512_unpacklo_epi32(rows[i], rows[i + 1]);
+                pairs[i + 1] = _mm512_unpackhi_epi32(rows[i], rows[i + 1]);
+            }
+            let mut fours = pairs;
+            for i in (0..WIDTH).step_by(4) {
+                fours[i] = _mm512_unpacklo_epi64(pairs[i], pairs[i + 2]);
+                fours[i + 1] = _mm512_unpackhi_epi64(pairs[i], pairs[i + 2]);
+                fours[i + 2] = _mm512_unpacklo_epi64(pairs[i + 1], pairs[i + 3]);
+                fours[i + 3] = _mm512_unpackhi_epi64(pairs[i + 1], pairs[i + 3]);
+            }
+            // Quarter `q` of `fours[4 j + i]` is column `4 q + i` of the rows
+            // from `4 j` on: even and odd quarters, then each of them.
+            for i in 0..4 {
+                let (a, b, c, d) = (fours[i], fours[4 + i], fours[8 + i], fours[12 + i]);
+                let even = [
+                    _mm512_shuffle_i32x4::<0x88>(a, b),
+                    _mm512_shuffle_i32x4::<0x88>(c, d),
+                ];
+                let odd = [
+                    _mm512_shuffle_i32x4::<0xdd>(a, b),
+                    _mm512_shuffle_i32x4::<0xdd>(c, d),
+                ];
+                let columns = [
+                    _mm512_shuffle_i32x4::<0x88>(even[0], even[1]),
+                    _mm512_shuffle_i32x4::<0x88>(odd[0], odd[1]),
+                    _mm512_shuffle_i32x4::<0xdd>(even[0], even[1]),
+                    _mm512_shuffle_i32x4::<0xdd>(odd[0], odd[1]),
+                ];
+                for (quarter, column) in columns.into_iter().enumerate() {
+                    let out = &mut block[4 * quarter + i];
+                    _mm512_storeu_si512(out.as_mut_ptr().cast(), column);
+                }
             }
         })
     }

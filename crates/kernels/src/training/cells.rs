@@ -99,12 +99,39 @@ pub(crate) trait Cells: Copy + Send + Sync {
     /// Sixteen columns of `GROUP` rows, one cell a column. `next` is ignored
     /// where a cell holds one value.
     fn across<S: Lanes>(s: S, row: S::F, next: S::F, out: &mut [u32; WIDTH]);
-    /// Cells of values that follow one another along `k`.
-    fn along<S: Lanes>(s: S, values: &[f32], out: &mut [u32]);
-    /// [`along`](Self::along) of one line: `WIDTH / GROUP` cells.
+    /// Cells of sixteen values that follow one another along `k`: `WIDTH / GROUP`
+    /// of them.
     fn line<S: Lanes>(s: S, values: S::F, out: &mut [u32]);
+    /// The values of [`line`](Self::line).
+    fn widen_line<S: Lanes>(s: S, cells: &[u32]) -> S::F;
+    /// Cells of values that follow one another along `k`.
+    #[inline(always)]
+    fn along<S: Lanes>(s: S, values: &[f32], out: &mut [u32]) {
+        let (lines, rest) = values.as_chunks::<WIDTH>();
+        let (full, tail) = out.split_at_mut(lines.len() * (WIDTH / Self::GROUP));
+        let full = full.chunks_exact_mut(WIDTH / Self::GROUP);
+        for (line, out) in lines.iter().zip(full) {
+            Self::line(s, s.load(line), out);
+        }
+        for (values, out) in rest.chunks(Self::GROUP).zip(tail) {
+            *out = Self::cell(values);
+        }
+    }
     /// The values of cells of [`along`](Self::along).
-    fn widen<S: Lanes>(s: S, cells: &[u32], out: &mut [f32]);
+    #[inline(always)]
+    fn widen<S: Lanes>(s: S, cells: &[u32], out: &mut [f32]) {
+        let (lines, rest) = out.as_chunks_mut::<WIDTH>();
+        let (full, tail) = cells.split_at(lines.len() * (WIDTH / Self::GROUP));
+        let full = full.chunks_exact(WIDTH / Self::GROUP);
+        for (line, cells) in lines.iter_mut().zip(full) {
+            s.store(Self::widen_line(s, cells), line);
+        }
+        for (values, cell) in rest.chunks_mut(Self::GROUP).zip(tail) {
+            for (index, out) in values.iter_mut().enumerate() {
+                *out = Self::value(*cell, index);
+            }
+        }
+    }
 }
 
 /// One f32 a cell.
@@ -138,20 +165,12 @@ impl Cells for Single {
         s.store_bits(row, out);
     }
     #[inline(always)]
-    fn along<S: Lanes>(_: S, values: &[f32], out: &mut [u32]) {
-        for (out, value) in out.iter_mut().zip(values) {
-            *out = value.to_bits();
-        }
-    }
-    #[inline(always)]
     fn line<S: Lanes>(s: S, values: S::F, out: &mut [u32]) {
         Self::across(s, values, values, &mut out.as_chunks_mut().0[0]);
     }
     #[inline(always)]
-    fn widen<S: Lanes>(_: S, cells: &[u32], out: &mut [f32]) {
-        for (out, cell) in out.iter_mut().zip(cells) {
-            *out = f32::from_bits(*cell);
-        }
+    fn widen_line<S: Lanes>(s: S, cells: &[u32]) -> S::F {
+        s.load_bits(&cells.as_chunks().0[0])
     }
 }
 
@@ -178,21 +197,15 @@ impl Cells for Rounded {
     fn across<S: Lanes>(s: S, row: S::F, _: S::F, out: &mut [u32; WIDTH]) {
         let mut values = [0.0; WIDTH];
         s.store(row, &mut values);
-        Self::along(s, &values, out);
-    }
-    #[inline(always)]
-    fn along<S: Lanes>(_: S, values: &[f32], out: &mut [u32]) {
-        for (out, value) in out.iter_mut().zip(values) {
-            *out = rounded(*value).to_bits();
-        }
+        *out = values.map(|value| rounded(value).to_bits());
     }
     #[inline(always)]
     fn line<S: Lanes>(s: S, values: S::F, out: &mut [u32]) {
         Self::across(s, values, values, &mut out.as_chunks_mut().0[0]);
     }
     #[inline(always)]
-    fn widen<S: Lanes>(s: S, cells: &[u32], out: &mut [f32]) {
-        Single::widen(s, cells, out);
+    fn widen_line<S: Lanes>(s: S, cells: &[u32]) -> S::F {
+        Single::widen_line(s, cells)
     }
 }
 
@@ -216,31 +229,11 @@ impl Cells for Pairs {
         s.pair(row, next, out);
     }
     #[inline(always)]
-    fn along<S: Lanes>(s: S, values: &[f32], out: &mut [u32]) {
-        let (lines, rest) = values.as_chunks::<{ 2 * WIDTH }>();
-        let (full, tail) = out.split_at_mut(lines.len() * WIDTH);
-        for (line, out) in lines.iter().zip(full.as_chunks_mut::<WIDTH>().0) {
-            s.narrow(line, out);
-        }
-        for (pair, out) in rest.chunks(2).zip(tail) {
-            *out = Self::cell(pair);
-        }
-    }
-    #[inline(always)]
     fn line<S: Lanes>(s: S, values: S::F, out: &mut [u32]) {
         s.narrow_line(values, &mut out.as_chunks_mut().0[0]);
     }
     #[inline(always)]
-    fn widen<S: Lanes>(s: S, cells: &[u32], out: &mut [f32]) {
-        let (lines, rest) = out.as_chunks_mut::<{ 2 * WIDTH }>();
-        let (full, tail) = cells.split_at(lines.len() * WIDTH);
-        for (line, cells) in lines.iter_mut().zip(full.as_chunks::<WIDTH>().0) {
-            s.widen(cells, line);
-        }
-        for (pair, cell) in rest.chunks_mut(2).zip(tail) {
-            for (index, out) in pair.iter_mut().enumerate() {
-                *out = Self::value(*cell, index);
-            }
-        }
+    fn widen_line<S: Lanes>(s: S, cells: &[u32]) -> S::F {
+        s.widen_line(&cells.as_chunks().0[0])
     }
 }

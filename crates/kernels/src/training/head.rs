@@ -7,19 +7,25 @@
 //! loss is the end, its gradient is taken where the logits are: those of a block
 //! of `BLOCK` tokens exist at a time and thread. Their gradients are kept for
 //! `CHUNK` tokens, for the gradient of `W`, which is a sum over tokens.
+//!
+//! What is kept of a token is not its gradient `g` but `e = g / scale`, with
+//! `scale = weight / sum of exp(z - largest)`, which is known only after all of
+//! its exponentials: the products are `g W = scale (e W)` and
+//! `g^T y = e^T (scale y)`.
 
 use std::ops::Range;
 
-use super::block::{WeightGradient, norm_rows, sum_parts, to_cells, weight_gradients};
+use super::block::{WeightGradient, norm_rows, sum_parts, weight_gradients};
 use super::cells::{CellKernel, Cells, Layout, With};
 use super::linear::Linear;
 use super::norm::{Norm, norm_backward};
 use super::over_tokens::{OverTokens, Side, Writer};
+use super::panels::lines;
 use super::product::{product, product_in_parts};
 use super::rows::Rows;
-use super::sinks::{Add, Logits};
+use super::sinks::{Add, Logits, add_part};
 use super::tile::Left;
-use crate::exp::exp_and_sum;
+use crate::exp::exp;
 use crate::lanes::{Lanes, WIDTH};
 use crate::memory::Piece;
 use crate::shared::SharedMut;
@@ -243,60 +249,126 @@ impl CellKernel for Block<'_> {
 
         let (norm_weight, part) = self.part.split_at_mut(dim);
         let (norm_bias, d_bias) = part.split_at_mut(dim);
+        let (stride, d_logits) = (self.d_logits.stride(), self.d_logits.cells_mut());
+        let mut scales = [0.0; BLOCK];
         *self.loss = 0.0;
-        for (logits, label) in logits.chunks_exact_mut(vocab_size).zip(self.labels) {
-            *self.loss += match label {
-                Some(label) => loss_of_row(s, logits, *label, self.weight, d_bias),
-                None => {
-                    logits.fill(0.0);
-                    0.0
+        let of_rows = logits.chunks_exact(vocab_size).zip(self.labels);
+        let outs = d_logits.chunks_exact_mut(stride).zip(&mut scales);
+        for ((logits, label), (out, scale)) in of_rows.zip(outs) {
+            match *label {
+                Some(label) => {
+                    let row = loss_of_row::<S, C>(s, logits, label, out);
+                    *self.loss += row.loss;
+                    *scale = self.weight / row.sum;
+                    d_bias[label] += row.rounding * *scale;
                 }
-            };
+                None => out.fill(0),
+            }
         }
-        to_cells::<S, C>(s, logits, self.d_logits);
+        let cells = rows * stride..rows.next_multiple_of(C::GROUP) * stride;
+        d_logits[cells].fill(0);
+        let whole = &scales[..rows.next_multiple_of(C::GROUP)];
         // SAFETY: this task alone has these tokens.
-        unsafe { self.over_tokens.rows::<S, C>(s, logits, first) };
+        unsafe { lay_down::<S, C>(s, self.d_logits, whole, self.over_tokens, first, d_bias) };
 
         wide.fill(0.0);
-        let left = Left::rows(self.d_logits.cells(), self.d_logits.stride());
+        let left = Left::rows(self.d_logits.cells(), stride);
         let mut sink = Add::new(wide, dim);
         product_in_parts::<S, C>(s, left, rows, head.matrix.backward(), &mut sink);
         self.d_x.fill(0.0);
-        for ((x, d_y), d_x) in (self.x.chunks_exact(dim))
+        for (((x, row), d_x), scale) in (self.x.chunks_exact(dim))
             .zip(wide.chunks_exact_mut(dim))
             .zip(self.d_x.chunks_exact_mut(dim))
+            .zip(scales)
         {
-            norm_backward(s, x, head.norm, d_y, d_x, norm_weight, norm_bias);
+            row.iter_mut().for_each(|d_y| *d_y *= scale);
+            norm_backward(s, x, head.norm, row, d_x, norm_weight, norm_bias);
+            row.iter_mut().for_each(|y| *y *= scale);
         }
         // SAFETY: as above.
         unsafe { self.normed.rows::<S, C>(s, wide, first) };
     }
 }
 
-/// `-log p(label)`; replaces the logits by the loss's gradient, which it adds to
-/// `d_bias` too.
+/// What a row of logits gives.
+struct OfRow {
+    /// `-log p(label)`.
+    loss: f64,
+    /// Sum of `exp(z - largest)`.
+    sum: f32,
+    /// What the cell of the label lacks: it is a number near 1 among small ones,
+    /// and the bias's gradient would show it.
+    rounding: f32,
+}
+
+/// Writes `exp(z - largest)` of a row of logits, less their sum at the label:
+/// divided by the sum they are the gradient of the loss.
 #[inline(always)]
-fn loss_of_row<S: Lanes>(
+fn loss_of_row<S: Lanes, C: Cells>(s: S, logits: &[f32], label: usize, out: &mut [u32]) -> OfRow {
+    let (lines, rest) = logits.as_chunks::<WIDTH>();
+    let mut tail = [f32::NEG_INFINITY; WIDTH];
+    tail[..rest.len()].copy_from_slice(rest);
+    let lines = || lines.iter().chain(std::iter::once(&tail));
+    let largest = lines().fold(s.splat(f32::MIN), |largest, line| {
+        s.max(largest, s.load(line))
+    });
+    let largest = s.largest(largest);
+    let mut sum = s.splat(0.0);
+    for (line, out) in lines().zip(out.chunks_exact_mut(WIDTH / C::GROUP)) {
+        let e = exp(s, s.sub(s.load(line), s.splat(largest)));
+        C::line(s, e, out);
+        sum = s.add(sum, e);
+    }
+    let sum = s.sum(sum);
+    // From the exact value, not from what became of it in its cell: where the
+    // label is almost certain, little is left of it.
+    // Not from the cell: where the label is almost certain, little is left.
+    let own = s.largest(exp(s, s.splat(logits[label] - largest))) - sum;
+    let cell = &mut out[label / C::GROUP];
+    let mut values = [0, 1].map(|index| C::value(*cell, index));
+    values[label % C::GROUP] = own;
+    *cell = C::cell(&values[..C::GROUP]);
+    OfRow {
+        loss: f64::from(sum).ln() + f64::from(largest) - f64::from(logits[label]),
+        sum,
+        rounding: own - C::value(*cell, label % C::GROUP),
+    }
+}
+
+/// Lays rows down over the tokens from `token` on, as they are, and adds the sum
+/// of the rows times `scales`, which are of whole cells, to `d_bias`. What a
+/// panel gets lies together, so all rows come before the next columns.
+///
+/// # Safety
+/// No one else may write these tokens.
+#[inline(always)]
+unsafe fn lay_down<S: Lanes, C: Cells>(
     s: S,
-    logits: &mut [f32],
-    label: usize,
-    weight: f32,
+    rows: &Rows,
+    scales: &[f32],
+    to: &Writer,
+    token: usize,
     d_bias: &mut [f32],
-) -> f64 {
-    let own = logits[label];
-    let largest = logits.iter().copied().fold(f32::MIN, f32::max);
-    let sum = exp_and_sum(s, logits);
-    let scale = s.splat(weight / sum);
-    let (lines, rest) = logits.as_chunks_mut::<WIDTH>();
-    for line in lines {
-        s.store(s.mul(s.load(line), scale), line);
+) {
+    let (cells, stride, columns) = (rows.cells(), rows.stride(), rows.values());
+    for column in (0..columns).step_by(S::LINES * WIDTH) {
+        for line in 0..lines::<S>(column, columns) {
+            let at = column + line * WIDTH;
+            let mut sum = s.splat(0.0);
+            for row in (0..scales.len()).step_by(C::GROUP) {
+                let mut both = [s.splat(0.0); 2];
+                for i in 0..C::GROUP {
+                    let from = (row + i) * stride + at / C::GROUP;
+                    both[i] = C::widen_line(s, &cells[from..][..WIDTH / C::GROUP]);
+                    sum = s.mul_add(both[i], s.splat(scales[row + i]), sum);
+                }
+                let place = (token + row, column, line);
+                // SAFETY: the caller's.
+                unsafe { to.line::<S, C>(s, place, both[0], both[1]) };
+            }
+            add_part(s, sum, &mut d_bias[at..]);
+        }
     }
-    for value in rest {
-        *value *= weight / sum;
-    }
-    logits[label] -= weight;
-    super::norm::add_row(s, logits, d_bias);
-    f64::from(sum).ln() + f64::from(largest) - f64::from(own)
 }
 
 /// The logits of rows of `x`, f32 `[rows, vocab_size]`.

@@ -7,8 +7,8 @@
 
 use super::cells::{Cells, Layout};
 use super::panels::{Right, lines};
-use super::tile::{COLUMNS, EMPTY, Left, ROWS, Tile};
-use crate::lanes::{Lanes, WIDTH};
+use super::tile::{COLUMNS, Left};
+use crate::lanes::{Lanes, WIDTH, load_part};
 use crate::memory::{Piece, Pool};
 use crate::shared::SharedMut;
 
@@ -91,85 +91,71 @@ pub(crate) struct Writer<'a> {
 }
 
 impl Writer<'_> {
-    /// Writes the first `rows` rows of `tile`: the tokens from `token` on, which
-    /// is a multiple of a tile's height, and the features of the panel of a
-    /// right operand that begins at `column`. Rows from `rows` on are taken as
-    /// zeros.
+    /// Writes sixteen features of the tokens of one cell: line `line` of the
+    /// panel of a right operand that begins at `column`. `token` is the cell's
+    /// first; `next` belongs to its second and is ignored where a cell holds one
+    /// value.
     ///
     /// # Safety
     /// No two calls that run at the same time may write the same tokens and
-    /// columns.
+    /// features.
     #[inline(always)]
-    pub(crate) unsafe fn tile<S: Lanes, C: Cells>(
+    pub(crate) unsafe fn line<S: Lanes, C: Cells>(
         &self,
         s: S,
-        tile: &Tile,
-        rows: usize,
-        token: usize,
-        column: usize,
+        (token, column, line): (usize, usize, usize),
+        row: S::F,
+        next: S::F,
     ) {
-        let lines = lines::<S>(column, self.features);
-        let groups = rows.div_ceil(C::GROUP);
-        let first = token / C::GROUP;
-        let mut cells = [[[0; WIDTH]; COLUMNS / WIDTH]; ROWS];
-        for (group, cells) in cells[..groups].iter_mut().enumerate() {
-            let load = |row: usize, line: usize| match row < rows {
-                true => s.load(&tile[row].as_chunks().0[line]),
-                false => s.splat(0.0),
-            };
-            for (line, cells) in cells[..lines].iter_mut().enumerate() {
-                let row = load(group * C::GROUP, line);
-                let next = load((group * C::GROUP + 1).min(ROWS - 1), line);
-                let next = match group * C::GROUP + 1 < ROWS {
-                    true => next,
-                    false => s.splat(0.0),
-                };
-                C::across(s, row, next, cells);
-            }
-        }
-        let cells = &cells[..groups];
+        let cell = token / C::GROUP;
         match self.side {
             Side::Right => {
-                let width = lines * WIDTH;
-                let from = column * self.k + first * width;
-                // SAFETY: the caller's; the block lies in this panel alone.
-                let out = unsafe { self.cells.part(from, groups * width) };
-                for (out, cells) in out.chunks_exact_mut(width).zip(cells) {
-                    out.copy_from_slice(cells[..lines].as_flattened());
-                }
+                let width = lines::<S>(column, self.features) * WIDTH;
+                let from = column * self.k + cell * width + line * WIDTH;
+                // SAFETY: the caller's; the line lies in this panel alone.
+                let out = unsafe { self.cells.part(from, WIDTH) };
+                C::across(s, row, next, &mut out.as_chunks_mut().0[0]);
             }
             Side::Left => {
-                for panel in (0..lines * WIDTH).step_by(S::HEIGHT) {
-                    let from = (column + panel) * self.k + first * S::HEIGHT;
-                    // SAFETY: the caller's; the block lies in this panel alone.
-                    let out = unsafe { self.cells.part(from, groups * S::HEIGHT) };
-                    for (out, cells) in out.chunks_exact_mut(S::HEIGHT).zip(cells) {
-                        out.copy_from_slice(&cells.as_flattened()[panel..][..S::HEIGHT]);
-                    }
+                let mut cells = [0; WIDTH];
+                C::across(s, row, next, &mut cells);
+                let first = column + line * WIDTH;
+                let panels = cells.chunks_exact(S::HEIGHT).enumerate();
+                for (panel, cells) in panels {
+                    let from = (first + panel * S::HEIGHT) * self.k + cell * S::HEIGHT;
+                    // SAFETY: the caller's; the cells lie in this panel alone.
+                    let out = unsafe { self.cells.part(from, S::HEIGHT) };
+                    out.copy_from_slice(cells);
                 }
             }
         }
     }
 
-    /// Writes `rows`, f32 row by row, as the tokens from `token` on.
+    /// Writes `rows`, f32 row by row, as the tokens from `token` on, which is a
+    /// multiple of a tile's height.
     ///
     /// # Safety
-    /// As for [`tile`](Self::tile), for all columns.
+    /// As for [`line`](Self::line), for all features.
     #[inline(always)]
     pub(crate) unsafe fn rows<S: Lanes, C: Cells>(&self, s: S, rows: &[f32], token: usize) {
-        let mut tile = EMPTY;
-        for (index, rows) in rows.chunks(S::HEIGHT * self.features).enumerate() {
-            for column in (0..self.features).step_by(S::LINES * WIDTH) {
-                let end = self.features.min(column + S::LINES * WIDTH);
-                let rows = rows.chunks_exact(self.features);
-                let count = rows.len();
-                for (tile, row) in tile.iter_mut().zip(rows) {
-                    tile[..end - column].copy_from_slice(&row[column..end]);
-                    tile[end - column..].fill(0.0);
+        let features = self.features;
+        for (tile, rows) in rows.chunks(S::HEIGHT * features).enumerate() {
+            let token = token + tile * S::HEIGHT;
+            for column in (0..features).step_by(S::LINES * WIDTH) {
+                for (group, rows) in rows.chunks(C::GROUP * features).enumerate() {
+                    let token = token + group * C::GROUP;
+                    let (row, next) = rows.split_at(features);
+                    for line in 0..lines::<S>(column, features) {
+                        let first = column + line * WIDTH;
+                        let row = load_part(s, &row[first..]);
+                        let next = match next.is_empty() {
+                            true => s.splat(0.0),
+                            false => load_part(s, &next[first..]),
+                        };
+                        // SAFETY: the caller's.
+                        unsafe { self.line::<S, C>(s, (token, column, line), row, next) };
+                    }
                 }
-                let token = token + index * S::HEIGHT;
-                // SAFETY: the caller's.
-                unsafe { self.tile::<S, C>(s, &tile, count, token, column) };
             }
         }
     }

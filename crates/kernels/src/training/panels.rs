@@ -7,7 +7,7 @@
 //! sixteen wide as it needs. Values past the last of `k` in a cell are zeros.
 
 use super::cells::Cells;
-use crate::lanes::{Lanes, WIDTH};
+use crate::lanes::{Lanes, WIDTH, load_part};
 
 /// Lines of sixteen columns in the panel of a right operand that begins at
 /// `column` of `columns`.
@@ -68,26 +68,24 @@ pub(crate) fn pack_transposed<S: Lanes, C: Cells>(
     // Sixteen rows of up to sixteen cells at a time, turned about.
     for line in 0..lines {
         for from in (0..depth).step_by(WIDTH) {
-            let mut block = [[0; WIDTH]; WIDTH];
-            for (i, cells) in block.iter_mut().enumerate() {
+            let mut block = std::array::from_fn(|i| {
+                let mut cells = [0; WIDTH];
                 let row = column + line * WIDTH + i;
-                if row >= columns {
-                    break;
+                if row < columns {
+                    let end = values.min((from + WIDTH) * C::GROUP);
+                    let row = &matrix[row * values..][from * C::GROUP..end];
+                    let mut scaled = [0.0; 2 * WIDTH];
+                    for (scaled, value) in scaled.iter_mut().zip(row) {
+                        *scaled = value * scale;
+                    }
+                    C::along(s, &scaled[..WIDTH * C::GROUP], &mut cells);
                 }
-                let end = values.min((from + WIDTH) * C::GROUP);
-                let row = &matrix[row * values..][from * C::GROUP..end];
-                let mut scaled = [0.0; 2 * WIDTH];
-                for (scaled, value) in scaled.iter_mut().zip(row) {
-                    *scaled = value * scale;
-                }
-                C::along(s, &scaled[..WIDTH * C::GROUP], cells);
-            }
-            for (k, out) in out.as_chunks_mut::<WIDTH>().0[from * lines..]
-                .chunks_mut(lines)
-                .take(WIDTH.min(depth - from))
-                .enumerate()
-            {
-                out[line] = std::array::from_fn(|i| block[i][k]);
+                cells
+            });
+            s.transpose(&mut block);
+            let rows = out.as_chunks_mut::<WIDTH>().0[from * lines..].chunks_mut(lines);
+            for (cells, out) in block.iter().zip(rows.take(depth - from)) {
+                out[line] = *cells;
             }
         }
     }
@@ -107,13 +105,12 @@ pub(crate) fn pack_across<S: Lanes, C: Cells>(
 ) {
     let lines = lines::<S>(column, columns);
     let rows = matrix.len() / columns;
-    let load = |row: usize, first: usize| {
-        let mut values = [0.0; WIDTH];
-        if row < rows {
+    let load = |row: usize, first: usize| match row < rows {
+        true => {
             let row = &matrix[row * columns..][first..columns.min(first + WIDTH)];
-            values[..row.len()].copy_from_slice(row);
+            s.mul(load_part(s, row), s.splat(scale))
         }
-        s.mul(s.load(&values), s.splat(scale))
+        false => s.splat(0.0),
     };
     let depth = rows.div_ceil(C::GROUP);
     let groups = out.as_chunks_mut::<WIDTH>().0.chunks_exact_mut(lines);

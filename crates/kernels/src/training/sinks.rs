@@ -4,10 +4,11 @@ use std::marker::PhantomData;
 
 use super::cells::Cells;
 use super::over_tokens::Writer;
+use super::panels::lines;
 use super::product::Sink;
-use super::tile::{COLUMNS, EMPTY, Tile};
+use super::tile::Tile;
 use crate::exp::exp;
-use crate::lanes::{Lanes, WIDTH};
+use crate::lanes::{Lanes, WIDTH, load_part};
 
 /// Adds tiles to a row-major f32 matrix `[rows, columns]`.
 pub(crate) struct Add<'a> {
@@ -47,14 +48,18 @@ pub(crate) struct ToRows<'a> {
 }
 
 impl ToRows<'_> {
+    /// Writes sixteen values of a row that exists, from `column` on. Values past
+    /// the row's end go into the room behind it.
     #[inline(always)]
-    fn put<S: Lanes, C: Cells>(&mut self, s: S, tile: &Tile, row: usize, column: usize) {
-        let width = (self.columns - column).min(S::LINES * WIDTH);
-        let rows = self.rows.chunks_mut(self.stride).skip(row);
-        for (values, out) in tile[..S::HEIGHT].iter().zip(rows) {
-            let out = &mut out[column / C::GROUP..][..width.div_ceil(C::GROUP)];
-            C::along(s, &values[..width], out);
-        }
+    fn line<S: Lanes, C: Cells>(&mut self, s: S, row: usize, column: usize, values: S::F) {
+        let from = row * self.stride + column / C::GROUP;
+        C::line(s, values, &mut self.rows[from..][..WIDTH / C::GROUP]);
+    }
+
+    /// Rows of a tile from `row` on that exist.
+    #[inline(always)]
+    fn height<S: Lanes>(&self, row: usize) -> usize {
+        (self.rows.len() / self.stride - row).min(S::HEIGHT)
     }
 }
 
@@ -76,7 +81,14 @@ impl<'a, C> Project<'a, C> {
 impl<S: Lanes, C: Cells> Sink<S> for Project<'_, C> {
     #[inline(always)]
     fn take(&mut self, s: S, tile: &Tile, row: usize, column: usize) {
-        self.out.put::<S, C>(s, tile, row, column);
+        let lines = lines::<S>(column, self.out.columns);
+        let height = self.out.height::<S>(row);
+        for (i, sums) in tile[..height].iter().enumerate() {
+            for (line, sums) in sums.as_chunks().0[..lines].iter().enumerate() {
+                let column = column + line * WIDTH;
+                self.out.line::<S, C>(s, row + i, column, s.load(sums));
+            }
+        }
     }
 }
 
@@ -131,22 +143,18 @@ impl<'a, C> Hidden<'a, C> {
 impl<S: Lanes, C: Cells> Sink<S> for Hidden<'_, C> {
     #[inline(always)]
     fn take(&mut self, s: S, tile: &Tile, row: usize, column: usize) {
-        let end = self.bias.len().min(column + S::LINES * WIDTH);
-        let mut bias = [0.0; COLUMNS];
-        bias[..end - column].copy_from_slice(&self.bias[column..end]);
-        let (mut before, mut after) = (EMPTY, EMPTY);
-        let rows = before.iter_mut().zip(&mut after).zip(tile);
-        for ((before, after), sums) in rows.take(S::HEIGHT) {
-            for line in 0..S::LINES {
-                let sum = s.load(&sums.as_chunks().0[line]);
-                let x = s.add(sum, s.load(&bias.as_chunks().0[line]));
-                s.store(x, &mut before.as_chunks_mut().0[line]);
+        let lines = lines::<S>(column, self.bias.len());
+        let height = self.before.height::<S>(row);
+        for line in 0..lines {
+            let column = column + line * WIDTH;
+            let bias = load_part(s, &self.bias[column..]);
+            for (i, sums) in tile[..height].iter().enumerate() {
+                let x = s.add(s.load(&sums.as_chunks().0[line]), bias);
                 let y = s.mul(x, sigmoid(s, x));
-                s.store(y, &mut after.as_chunks_mut().0[line]);
+                self.before.line::<S, C>(s, row + i, column, x);
+                self.after.line::<S, C>(s, row + i, column, y);
             }
         }
-        self.before.put::<S, C>(s, &before, row, column);
-        self.after.put::<S, C>(s, &after, row, column);
     }
 }
 
@@ -174,42 +182,55 @@ pub(crate) struct HiddenGradient<'a, C> {
 impl<S: Lanes, C: Cells> Sink<S> for HiddenGradient<'_, C> {
     #[inline(always)]
     fn take(&mut self, s: S, tile: &Tile, row: usize, column: usize) {
-        let rows = self.rows.saturating_sub(row).min(S::HEIGHT);
-        let end = self.gradient.columns.min(column + S::LINES * WIDTH);
-        let (mut active, mut gradient) = (EMPTY, EMPTY);
-        let mut sums = [s.splat(0.0); COLUMNS / WIDTH];
-        for i in 0..rows {
-            let mut before = [0.0; COLUMNS];
-            let cells = &self.before[(row + i) * self.stride + column / C::GROUP..];
-            C::widen(s, cells, &mut before[..end - column]);
-            for (line, sum) in sums.iter_mut().enumerate().take(S::LINES) {
-                let x = s.load(&before.as_chunks().0[line]);
-                let d_y = s.load(&tile[i].as_chunks().0[line]);
-                let sigmoid = sigmoid(s, x);
-                let y = s.mul(x, sigmoid);
-                // sigmoid (1 + x (1 - sigmoid)) = sigmoid + y (1 - sigmoid)
-                let rest = s.sub(s.splat(1.0), sigmoid);
-                let d_x = s.mul(d_y, s.mul_add(y, rest, sigmoid));
-                s.store(y, &mut active[i].as_chunks_mut().0[line]);
-                s.store(d_x, &mut gradient[i].as_chunks_mut().0[line]);
-                *sum = s.add(*sum, d_x);
+        let height = (self.rows - row).min(S::HEIGHT);
+        let zero = s.splat(0.0);
+        for line in 0..lines::<S>(column, self.gradient.columns) {
+            let first = column + line * WIDTH;
+            let mut sum = zero;
+            for group in (0..height).step_by(C::GROUP) {
+                let (mut active, mut gradient) = ([zero; 2], [zero; 2]);
+                for i in 0..C::GROUP {
+                    let place = row + group + i;
+                    if place >= self.rows {
+                        break;
+                    }
+                    let cells = place * self.stride + first / C::GROUP;
+                    let x = C::widen_line(s, &self.before[cells..][..WIDTH / C::GROUP]);
+                    let d_y = s.load(&tile[group + i].as_chunks().0[line]);
+                    let sigmoid = sigmoid(s, x);
+                    let y = s.mul(x, sigmoid);
+                    // sigmoid (1 + x (1 - sigmoid)) = sigmoid + y (1 - sigmoid)
+                    let rest = s.sub(s.splat(1.0), sigmoid);
+                    let d_x = s.mul(d_y, s.mul_add(y, rest, sigmoid));
+                    self.gradient.line::<S, C>(s, place, first, d_x);
+                    (active[i], gradient[i]) = (y, d_x);
+                    sum = s.add(sum, d_x);
+                }
+                let place = (self.token + row + group, column, line);
+                // SAFETY: the tokens of this block are written by this task
+                // alone, and each panel of columns once.
+                unsafe {
+                    (self.active).line::<S, C>(s, place, active[0], active[1]);
+                    (self.over_tokens).line::<S, C>(s, place, gradient[0], gradient[1]);
+                }
+            }
+            add_part(s, sum, &mut self.d_bias[first..]);
+        }
+    }
+}
+
+/// Adds to the first sixteen of `out`, as far as they exist.
+#[inline(always)]
+pub(crate) fn add_part<S: Lanes>(s: S, values: S::F, out: &mut [f32]) {
+    match out.first_chunk_mut() {
+        Some(out) => s.store(s.add(s.load(out), values), out),
+        None => {
+            let mut line = [0.0; WIDTH];
+            s.store(values, &mut line);
+            for (out, value) in out.iter_mut().zip(line) {
+                *out += value;
             }
         }
-        let mut d_bias = [0.0; COLUMNS];
-        for (sum, out) in sums.into_iter().zip(d_bias.as_chunks_mut().0) {
-            s.store(sum, out);
-        }
-        for (out, sum) in self.d_bias[column..end].iter_mut().zip(d_bias) {
-            *out += sum;
-        }
-        // SAFETY: the tokens of this block are written by this task alone, and
-        // each panel of columns once.
-        unsafe {
-            let token = self.token + row;
-            (self.active).tile::<S, C>(s, &active, rows, token, column);
-            (self.over_tokens).tile::<S, C>(s, &gradient, rows, token, column);
-        }
-        self.gradient.put::<S, C>(s, &gradient, row, column);
     }
 }
 

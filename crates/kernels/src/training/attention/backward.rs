@@ -106,7 +106,7 @@ impl Backward<'_> {
         let (length, features) = (q.length, task.shape.head_dim);
         let pair = &mut scratch.pair;
         for (i, head) in [q, d_out].into_iter().enumerate() {
-            pack_positions::<S>(head, &mut scratch.positions[i]);
+            pack_positions::<S>(s, head, &mut scratch.positions[i]);
             let out = &mut scratch.features[i];
             pack_features::<S, C>(s, head, 0, whole_lines(length), features, pair, out);
         }

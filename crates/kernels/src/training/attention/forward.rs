@@ -90,7 +90,7 @@ impl CellKernel for Forward<'_> {
         let [q, k, v] = [inputs.q, inputs.k, inputs.v].map(|rows| self.task.head(rows));
         let (length, features) = (q.length, self.task.shape.head_dim);
         let scratch = &mut *self.scratch;
-        pack_positions::<S>(k, &mut scratch.keys);
+        pack_positions::<S>(s, k, &mut scratch.keys);
         let (pair, values) = (&mut scratch.pair, &mut scratch.values);
         pack_features::<S, C>(s, v, 0, length, features, pair, values);
         if let Some(visible) = self.task.visible() {

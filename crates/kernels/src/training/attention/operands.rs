@@ -46,22 +46,43 @@ pub(super) fn copy_rows(head: Head, first: usize, out: &mut [u32]) {
     }
 }
 
-/// Packs the panels over (feature, position).
+/// Packs the panels over (feature, position), sixteen positions by sixteen
+/// cells at a time.
 #[inline(always)]
-pub(super) fn pack_positions<S: Lanes>(head: Head, out: &mut [u32]) {
+pub(super) fn pack_positions<S: Lanes>(s: S, head: Head, out: &mut [u32]) {
     let k = head.width;
     for column in (0..head.length).step_by(S::LINES * WIDTH) {
         let width = panels::lines::<S>(column, head.length) * WIDTH;
         let panel = &mut out[column * k..][..k * width];
-        for i in 0..width {
-            let cells = panel[i..].iter_mut().step_by(width);
-            if column + i < head.length {
-                for (out, cell) in cells.zip(head.row(column + i)) {
-                    *out = *cell;
-                }
-            } else {
-                cells.for_each(|out| *out = 0);
+        for (first, from) in blocks(width, k) {
+            let mut block = std::array::from_fn(|i| match column + first + i < head.length {
+                true => line_of(&head.row(column + first + i)[from..]),
+                false => [0; WIDTH],
+            });
+            s.transpose(&mut block);
+            let rows = panel.chunks_exact_mut(width).skip(from);
+            for (cells, row) in block.iter().zip(rows) {
+                row[first..first + WIDTH].copy_from_slice(cells);
             }
+        }
+    }
+}
+
+/// Where blocks of sixteen by sixteen begin.
+fn blocks(width: usize, k: usize) -> impl Iterator<Item = (usize, usize)> {
+    let firsts = (0..width).step_by(WIDTH);
+    firsts.flat_map(move |first| (0..k).step_by(WIDTH).map(move |from| (first, from)))
+}
+
+/// The first sixteen of `cells`; zeros for those that do not exist.
+#[inline(always)]
+fn line_of(cells: &[u32]) -> [u32; WIDTH] {
+    match cells.first_chunk() {
+        Some(line) => *line,
+        None => {
+            let mut line = [0; WIDTH];
+            line[..cells.len()].copy_from_slice(cells);
+            line
         }
     }
 }

@@ -18,7 +18,7 @@ mod weight_gradients;
 
 pub use backward::backward;
 pub use forward::forward;
-pub(crate) use forward::{norm_rows, to_cells};
+pub(crate) use forward::norm_rows;
 pub use scratch::Scratch;
 pub(crate) use scratch::{BLOCK, sum_parts};
 pub(crate) use weight_gradients::{WeightGradient, weight_gradients};
