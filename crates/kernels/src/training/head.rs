@@ -265,6 +265,7 @@ impl CellKernel for Block<'_> {
                 None => out.fill(0),
             }
         }
+        // What is left there from before may not be a number.
         let cells = rows * stride..rows.next_multiple_of(C::GROUP) * stride;
         d_logits[cells].fill(0);
         let whole = &scales[..rows.next_multiple_of(C::GROUP)];
