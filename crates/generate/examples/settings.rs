@@ -8,7 +8,8 @@
 //! distances); pieces that are stuck (fewer than half of the last 100 runs are
 //! distinct), that ended themselves, and longest run of notes taken from the prompt;
 //! all as means. The distance is the mean, over the first five, of the difference
-//! from the pieces in standard deviations of the pieces.
+//! from the pieces in standard deviations of the pieces (at least a hundredth of
+//! their mean).
 
 use corpus::{Dataset, Split};
 use generate::{
@@ -129,10 +130,10 @@ fn settings() -> Vec<SamplerOptions> {
             })
         }));
     }
-    all.push(SamplerOptions {
-        top_k: 40,
+    all.extend([20, 40, 100, 400].map(|top_k| SamplerOptions {
+        top_k,
         ..plain.clone()
-    });
+    }));
     all.push(SamplerOptions {
         repetition_penalty: 1.1,
         ..plain.clone()
@@ -226,7 +227,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             }
         }
         let (found, _) = means(&all);
-        let apart = |i: usize| (found[i] - real[i]).abs() / spread[i].max(1e-9);
+        let apart = |i: usize| (found[i] - real[i]).abs() / spread[i].max(0.01 * real[i]);
         print(
             &name(&sampler),
             found,

@@ -6,7 +6,7 @@ use std::path::Path;
 use score::{Score, write_midi};
 use tempfile::TempDir;
 
-use crate::world::{files, generate, model, world};
+use crate::world::{files, generate, model, piece, world};
 
 #[test]
 fn wrong_use_says_what_is_right_and_leaves_nothing() {
@@ -82,6 +82,13 @@ fn failures_name_their_remedy_and_leave_nothing() {
     );
     let silent = world.join("silent.mid");
     fs::write(&silent, write_midi(&Score::new(480)).unwrap()).unwrap();
+    let late = world.join("late.mid");
+    let mut score = piece(4, 0);
+    score.tempos.clear();
+    for note in &mut score.tracks[0].notes {
+        note.onset += 20 * 480;
+    }
+    fs::write(&late, write_midi(&score).unwrap()).unwrap();
     let text = world.join("text.mid");
     fs::write(&text, "no music").unwrap();
     let apart = format!(
@@ -98,6 +105,10 @@ fn failures_name_their_remedy_and_leave_nothing() {
         ("--model nowhere".to_owned(), "tchaikovsky train"),
         ("--model .".to_owned(), "holds no model"),
         (format!("--prompt-midi {}", silent.display()), "no notes"),
+        (
+            format!("--prompt-seconds 9 --prompt-midi {}", late.display()),
+            "its first begins at 10.0 seconds",
+        ),
         (format!("--prompt-midi {}", text.display()), "text.mid"),
         ("--prompt-midi nothing.mid".to_owned(), "nothing.mid"),
         (

@@ -42,11 +42,17 @@ impl Prompt {
             follower.push_base(*id);
         }
         if follower.notes() == 0 {
-            let reason = match args.prompt_seconds.is_some() || base.ids.len() < all {
-                true => "no notes within the part asked for; give more of it",
-                false => "no notes within the tokenizer's range of pitches; give another prompt",
-            };
-            anyhow::bail!("{} has {reason}", name());
+            if args.prompt_seconds.is_none() && base.ids.len() == all {
+                anyhow::bail!(
+                    "{} has no notes within the tokenizer's range of pitches; give another prompt",
+                    name()
+                );
+            }
+            anyhow::bail!(
+                "{} has no notes within the part asked for, its first begins at {:.1} seconds; give more of it",
+                name(),
+                first_second(&score)
+            );
         }
         let ids = tokenizer.apply_bpe(&base, &mut Scratch::default());
         let slice = args.prompt_midi_slice.map_or(usize::MAX, usize::from);
@@ -72,6 +78,13 @@ fn read_score(path: &Path, tokenizer: &Tokenizer) -> anyhow::Result<Score> {
             name()
         )
     })
+}
+
+/// When the first note begins.
+fn first_second(score: &Score) -> f64 {
+    let notes = score.tracks.iter().flat_map(|track| &track.notes);
+    let first = notes.map(|note| note.onset).min();
+    TempoMap::new(score).seconds(first.unwrap_or(0))
 }
 
 /// What begins within the first seconds.
