@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use remi::{BaseTokens, Time, Tokenizer};
-use score::{Merge, Note, Score, piano_track, read_midi, to_performance_time};
+use score::{Merge, Note, Reading, Score, piano_track, read_midi, to_performance_time};
 
 /// A piece as it is stored.
 pub(crate) struct EncodedPiece {
@@ -44,14 +44,12 @@ fn without_tracks(score: &Score) -> Score {
 /// The largest file that is read; MIDI files of hours have a few megabytes.
 const LARGEST_FILE: u64 = 256 << 20;
 
-/// Reads and encodes a file; the error says in words why it cannot be used.
-pub(crate) fn encode_file(
-    path: &Path,
-    tokenizer: &Tokenizer,
-    merge: Merge,
-    strict: bool,
-) -> Result<EncodedPiece, String> {
-    let time = tokenizer.time();
+/// Reads a MIDI file.
+///
+/// # Errors
+/// Why it cannot be used, in words: it cannot be read, is no MIDI file, or has
+/// more than 256 MB.
+pub fn read_file(path: &Path) -> Result<Reading, String> {
     let size = fs::metadata(path).map_err(|error| error.to_string())?.len();
     if size > LARGEST_FILE {
         return Err(format!(
@@ -60,7 +58,18 @@ pub(crate) fn encode_file(
         ));
     }
     let bytes = fs::read(path).map_err(|error| error.to_string())?;
-    let reading = read_midi(&bytes).map_err(|error| error.to_string())?;
+    read_midi(&bytes).map_err(|error| error.to_string())
+}
+
+/// Reads and encodes a file; the error says in words why it cannot be used.
+pub(crate) fn encode_file(
+    path: &Path,
+    tokenizer: &Tokenizer,
+    merge: Merge,
+    strict: bool,
+) -> Result<EncodedPiece, String> {
+    let time = tokenizer.time();
+    let reading = read_file(path)?;
     if strict && !reading.damage.is_sound() {
         return Err(reading.damage.to_string());
     }

@@ -20,7 +20,7 @@ pub enum CorpusError {
         source: io::Error,
     },
     /// The folder of MIDI files holds none.
-    #[error("{0} holds no .mid or .midi file; point --midis-dir at a folder that does")]
+    #[error("{0} holds no .mid or .midi file; name a folder that does")]
     NoFiles(PathBuf),
     /// There are MIDI files, but none could be used.
     #[error("none of the {files} MIDI files could be used; the first: {first}")]

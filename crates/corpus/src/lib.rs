@@ -16,7 +16,7 @@ mod store;
 
 pub use build::{Built, Observer, Options, Stage, TokenizerChoice, build};
 pub use dataset::{Dataset, Piece, open_tokenizer};
-pub use encode_file::piano_score;
+pub use encode_file::{piano_score, read_file};
 pub use error::CorpusError;
 pub use files::midi_files;
 pub use report::{Failure, Report};

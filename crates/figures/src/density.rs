@@ -6,9 +6,6 @@ pub struct Density {
     spacing: f64,
 }
 
-/// Kernels reach so many of their widths.
-const REACH: f64 = 6.0;
-
 impl Density {
     /// The density of values at `places` places from `least` to `most`, which lie
     /// around all values. Kernels are as wide as Scott's rule has it (standard
@@ -39,14 +36,13 @@ impl Density {
                 *next += above;
             }
         }
-        let reach = ((REACH * width / spacing) as usize).min(places);
         let kernel = |distance: usize| (-(distance as f64 * spacing / width).powi(2) / 2.0).exp();
-        let kernel: Vec<f64> = (0..=reach).map(kernel).collect();
+        let kernel: Vec<f64> = (0..places).map(kernel).collect();
         let area = width * (2.0 * std::f64::consts::PI).sqrt() * count;
         let density = |place: usize| {
-            let around = place.saturating_sub(reach)..=(place + reach).min(places - 1);
-            let sum: f64 = around
-                .map(|other| shared[other] * kernel[place.abs_diff(other)])
+            let shared = shared.iter().enumerate();
+            let sum: f64 = shared
+                .map(|(other, share)| share * kernel[place.abs_diff(other)])
                 .sum();
             sum / area
         };

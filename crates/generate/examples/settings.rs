@@ -12,9 +12,10 @@
 //! their mean).
 
 use corpus::{Dataset, Split};
+use figures::longest_common_run;
 use generate::{
     Engine, EngineOptions, Event, Finish, Follower, Sample, SamplerOptions, Session,
-    SessionOptions, WeightFormat, longest_common_run,
+    SessionOptions, WeightFormat,
 };
 use model::{BOS, ModelFolder};
 use remi::{Grammar, Scratch, Tokenizer};

@@ -12,10 +12,8 @@
 //!   positions.
 //! - [`Session`]: an iterator of ids over all of these, for one sample or many.
 //! - [`Follower`]: from ids to notes, each as soon as it is complete.
-//! - [`longest_common_run`]: how much of a prompt was copied.
 
 mod clock;
-pub mod copied;
 pub mod decoder;
 pub mod device_engine;
 pub mod engine;
@@ -32,7 +30,6 @@ mod used;
 pub mod weight_file;
 pub mod window;
 
-pub use copied::longest_common_run;
 pub use decoder::Decoder;
 pub use device_engine::DeviceEngine;
 pub use engine::{Engine, EngineOptions};

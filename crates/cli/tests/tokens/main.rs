@@ -2,5 +2,6 @@
 //! test in a folder of its own.
 
 mod convert;
+mod music;
 mod support;
 mod tokenize;

@@ -124,7 +124,10 @@ fn notes_and_seconds_of_pieces_divide_their_sums() {
         "evaluate --model run --dataset dataset --val-proportion 0.5 --json",
     );
     let report: Value = serde_json::from_str(&report).unwrap();
-    assert!(report["bigram_nats_per_token"].as_f64().unwrap() > 0.0);
+    for baseline in ["unigram", "bigram", "five_gram"] {
+        let nats = &report[format!("{baseline}_nats_per_token")];
+        assert!(nats.as_f64().unwrap() > 0.0, "{baseline}");
+    }
     let seconds =
         |piece: &Value| piece["nll"].as_f64().unwrap() / piece["nats_per_second"].as_f64().unwrap();
     let pieces = report["pieces"].as_array().unwrap();

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::path::Path;
 
-use generate::longest_common_run;
+use figures::longest_common_run;
 use score::measure;
 use serde::Serialize;
 

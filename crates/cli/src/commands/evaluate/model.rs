@@ -1,4 +1,4 @@
-//! `tchaikovsky evaluate`: how well a model foresees music.
+//! How well a model foresees music.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -6,55 +6,18 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use corpus::{Dataset, piano_score};
 use model::folder::{CONFIG_FILE, TOKENIZER_FILE, WEIGHTS_FILE, read_config};
-use model::{Compute, DeviceName, ModelFolder, Network, Precision, Score, Weights};
+use model::{Compute, ModelFolder, Network, Precision, Score, Weights};
 use remi::Tokenizer;
 use score::{Merge, measure, read_midi};
 use serde::{Deserialize, Serialize};
-use train::{Baseline, Chunks, Sets};
+use train::{Baseline, Chunks, Sets, five_gram_nats};
 
+use super::Args;
 use crate::device;
 use crate::progress;
 use crate::say;
 use crate::tokenizer::of_model;
 use crate::usage::wrong_use;
-
-/// Measure how well a model foresees pieces: negative log-likelihood in nats.
-#[derive(clap::Args)]
-#[command(after_help = EXAMPLES)]
-pub struct Args {
-    /// Model folder, or a run (its best checkpoint is taken).
-    #[arg(long, value_name = "DIR")]
-    model: PathBuf,
-    /// Evaluate on the validation pieces of this dataset.
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["ids", "midis"])]
-    dataset: Option<PathBuf>,
-    /// Evaluate on these ids as they are: JSON lines {"ids": [...]}.
-    #[arg(long, value_name = "FILE", conflicts_with = "midis")]
-    ids: Option<PathBuf>,
-    /// MIDI files to evaluate on.
-    #[arg(value_name = "MIDI")]
-    midis: Vec<PathBuf>,
-    /// Hold this share of the training pieces out too, as train does [default:
-    /// 0.1 where the dataset holds out none].
-    #[arg(long, value_name = "SHARE", requires = "dataset")]
-    val_proportion: Option<f64>,
-    /// Windows that are scored at once.
-    #[arg(long, default_value_t = 4, value_name = "N")]
-    batch_size: usize,
-    /// Where to compute: auto (a GPU that this build reaches, else the CPU),
-    /// cpu, or a GPU by name, such as vulkan:0.
-    #[arg(long, default_value = "auto", value_name = "DEVICE")]
-    device: DeviceName,
-    /// Print JSON: all figures, with those of each piece.
-    #[arg(long)]
-    json: bool,
-}
-
-const EXAMPLES: &str = "\
-Examples:
-  tchaikovsky evaluate --model run --dataset dataset
-  tchaikovsky evaluate --model run --json one.mid other.mid
-  tchaikovsky evaluate --model run --ids lines.jsonl --json";
 
 /// A sequence to score.
 struct Piece {
@@ -62,6 +25,13 @@ struct Piece {
     ids: Vec<u32>,
     notes: usize,
     seconds: f64,
+}
+
+/// What counting foresees, in nats per token.
+#[derive(Clone, Copy)]
+struct Baselines {
+    nats: train::Nats,
+    five_gram: f64,
 }
 
 /// Figures of one piece, or of all.
@@ -88,14 +58,20 @@ struct Report {
     unigram_nats_per_token: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     bigram_nats_per_token: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    five_gram_nats_per_token: Option<f64>,
     pieces: Vec<Figures>,
 }
 
-/// Runs the command.
-pub fn run(args: Args) -> anyhow::Result<()> {
+/// Evaluates the model of a folder.
+///
+/// # Errors
+/// Where the folder or what to evaluate on cannot be read, or they do not belong
+/// together.
+pub fn run(args: &Args, path: &Path) -> anyhow::Result<()> {
     let device = device::open(args.device)?.device;
-    let folder = train::checkpoint::resolve(&args.model)?;
-    let (config, weights, pieces, baseline) = match &args.ids {
+    let folder = train::checkpoint::resolve(path)?;
+    let (config, weights, pieces, baselines) = match &args.ids {
         Some(ids) => {
             // Ids are scored as they are, so the tokenizer need not be there.
             let config = read_config(&folder.join(CONFIG_FILE))?;
@@ -106,11 +82,11 @@ pub fn run(args: Args) -> anyhow::Result<()> {
             let model = ModelFolder::read(&folder)?;
             let file = folder.join(TOKENIZER_FILE);
             let tokenizer = of_model(&model.config, &model.tokenizer, &file)?;
-            let (pieces, baseline) = match &args.dataset {
-                Some(dataset) => of_dataset(&args, &Dataset::open(dataset)?, &model)?,
+            let (pieces, baselines) = match &args.dataset {
+                Some(dataset) => of_dataset(args, &Dataset::open(dataset)?, path, &model)?,
                 None => (of_midis(&args.midis, &tokenizer)?, None),
             };
-            (model.config, model.weights, pieces, baseline)
+            (model.config, model.weights, pieces, baselines)
         }
     };
     let compute = Compute {
@@ -126,17 +102,18 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         bar.set_position(done as u64);
     })?;
     bar.finish_and_clear();
-    report(&args, &pieces, &scores, baseline)
+    report(args, &pieces, &scores, baselines)
 }
 
 fn of_dataset(
     args: &Args,
     dataset: &Dataset,
+    path: &Path,
     model: &ModelFolder,
-) -> anyhow::Result<(Vec<Piece>, Option<train::Nats>)> {
+) -> anyhow::Result<(Vec<Piece>, Option<Baselines>)> {
     let file = dataset.folder().join(TOKENIZER_FILE);
     let tokenizer = std::fs::read(&file).with_context(|| file.display().to_string())?;
-    model.check_tokenizer(&args.model, &file, &tokenizer)?;
+    model.check_tokenizer(path, &file, &tokenizer)?;
     let framed = |indices: &[usize]| -> anyhow::Result<Vec<Vec<u32>>> {
         let ids = train::read_pieces(dataset, indices)?.into_iter();
         Ok(ids.map(|ids| Chunks::Windows.frame(ids)).collect())
@@ -148,8 +125,12 @@ fn of_dataset(
             "the dataset has no validation pieces; hold some out by --val-proportion, as the model's training did",
         ));
     }
-    let counts = Baseline::count(model.config.vocab_size, &framed(&sets.train)?);
-    let baseline = counts.nats(&valid);
+    let train = framed(&sets.train)?;
+    let vocab_size = model.config.vocab_size;
+    let baselines = Baselines {
+        nats: Baseline::count(vocab_size, &train).nats(&valid),
+        five_gram: five_gram_nats(vocab_size, &train, &valid),
+    };
     let described = sets.valid.iter().map(|index| &dataset.pieces()[*index]);
     let pieces = described.zip(valid).map(|(piece, ids)| Piece {
         name: piece.source.clone(),
@@ -157,7 +138,7 @@ fn of_dataset(
         notes: piece.notes,
         seconds: piece.seconds,
     });
-    Ok((pieces.collect(), Some(baseline)))
+    Ok((pieces.collect(), Some(baselines)))
 }
 
 #[derive(Deserialize)]
@@ -236,7 +217,7 @@ fn report(
     args: &Args,
     pieces: &[Piece],
     scores: &[Score],
-    baseline: Option<train::Nats>,
+    baselines: Option<Baselines>,
 ) -> anyhow::Result<()> {
     let mut total = Score::default();
     scores.iter().for_each(|score| total.add(score));
@@ -245,8 +226,9 @@ fn report(
     let each = pieces.iter().zip(scores);
     let report = Report {
         all: figures("all", &total, notes, seconds),
-        unigram_nats_per_token: baseline.map(|nats| nats.unigram),
-        bigram_nats_per_token: baseline.map(|nats| nats.bigram),
+        unigram_nats_per_token: baselines.map(|baselines| baselines.nats.unigram),
+        bigram_nats_per_token: baselines.map(|baselines| baselines.nats.bigram),
+        five_gram_nats_per_token: baselines.map(|baselines| baselines.five_gram),
         pieces: each
             .map(|(piece, score)| figures(&piece.name, score, piece.notes, piece.seconds))
             .collect(),
@@ -284,9 +266,9 @@ fn report(
         100.0 * all.accuracy,
         100.0 * all.top5
     );
-    if let Some(nats) = baseline {
+    if let Some(Baselines { nats, five_gram }) = baselines {
         say!(
-            "to compare  {:.4} by frequencies alone, {:.4} by pairs",
+            "to compare  {:.4} by frequencies alone, {:.4} by pairs, {five_gram:.4} by runs of five",
             nats.unigram,
             nats.bigram
         );
