@@ -67,7 +67,7 @@ const TOKENIZE: [&str; 3] = ["tokenize", "--midis-dir=midis", "--out-dir=dataset
 #[test]
 fn empty_and_unreadable_folders_are_told() {
     let empty = Workplace::new(0);
-    empty.fail(&TOKENIZE, 1, &["midis", "no .mid", "--midis-dir"]);
+    empty.fail(&TOKENIZE, 1, &["midis", "no .mid", "name a folder"]);
     empty.write("midis/broken.mid", b"no midi");
     empty.fail(&TOKENIZE, 1, &["none of the 1 MIDI files", "broken.mid"]);
     empty.fail(&["tokenize", "--midis-dir=absent"], 1, &["absent"]);
