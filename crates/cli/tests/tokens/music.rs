@@ -144,7 +144,8 @@ fn wrong_use_is_told() {
     fs::create_dir(place.path("empty")).unwrap();
     for (arguments, code, words) in [
         ("evaluate", 2, "--model"),
-        ("evaluate --reference midis --model m", 2, "--music"),
+        ("evaluate --reference midis --model m", 2, "--reference"),
+        ("evaluate --reference midis", 2, "--music"),
         ("evaluate --music midis --model m", 2, "--model"),
         (
             "evaluate --music midis --first-seconds 0",

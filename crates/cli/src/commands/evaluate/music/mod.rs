@@ -24,18 +24,18 @@ pub struct Args {
     music: Option<PathBuf>,
     /// Compare with the MIDI files below this folder, or with a dataset's
     /// validation pieces.
-    #[arg(long, value_name = "DIR", requires = "music")]
+    #[arg(long, value_name = "DIR", requires = "music", conflicts_with = "model")]
     reference: Option<PathBuf>,
     /// Look for what was copied from the MIDI files below this folder, or from a
     /// dataset's training pieces.
-    #[arg(long, value_name = "DIR", requires = "music")]
+    #[arg(long, value_name = "DIR", requires = "music", conflicts_with = "model")]
     training: Option<PathBuf>,
     /// Describe only the first seconds of each piece, so that short pieces can be
     /// compared with long ones.
-    #[arg(long, value_name = "N", requires = "music")]
+    #[arg(long, value_name = "N", requires = "music", conflicts_with = "model")]
     first_seconds: Option<f64>,
     /// Leave out the structure indicators, which take most of the time.
-    #[arg(long, requires = "music")]
+    #[arg(long, requires = "music", conflicts_with = "model")]
     no_structure: bool,
 }
 
