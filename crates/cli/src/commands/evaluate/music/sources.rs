@@ -16,7 +16,7 @@ pub enum Source {
     },
     /// Pieces of a dataset, by their indices.
     Dataset {
-        dataset: Dataset,
+        dataset: Box<Dataset>,
         indices: Vec<usize>,
     },
 }
@@ -43,7 +43,10 @@ impl Source {
                 path.display()
             )));
         }
-        Ok(Self::Dataset { dataset, indices })
+        Ok(Self::Dataset {
+            dataset: Box::new(dataset),
+            indices,
+        })
     }
 
     /// The folder.
