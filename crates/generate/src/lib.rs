@@ -12,6 +12,7 @@
 //!   positions.
 //! - [`Session`]: an iterator of ids over all of these, for one sample or many.
 //! - [`Follower`]: from ids to notes, each as soon as it is complete.
+//! - [`piece`]: from a prompt to whole pieces, over all of these.
 
 mod clock;
 pub mod decoder;
@@ -23,6 +24,7 @@ pub mod grammar;
 mod original_bf16;
 mod packed;
 mod pass;
+pub mod piece;
 pub mod sampler;
 pub mod session;
 mod state;
@@ -37,6 +39,9 @@ pub use error::EngineError;
 pub use follower::{Event, Follower};
 pub use grammar::Grammar;
 pub use kernels::WeightFormat;
+pub use piece::{
+    Drawn, Ended, Length, Music, Part, PieceOptions, Pieces, Prompt, PromptError, Rules,
+};
 pub use sampler::{Sampler, SamplerError, SamplerOptions};
 pub use session::{Finish, Sample, Session, SessionError, SessionOptions, Token};
 pub use weight_file::{Tensors, WeightFile};

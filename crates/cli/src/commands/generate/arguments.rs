@@ -4,9 +4,9 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::ValueEnum;
-use generate::{SamplerOptions, WeightFormat};
-use model::DeviceName;
+use generate::{Length, SamplerOptions};
 
+use super::engine::Computing;
 use crate::usage::wrong_use;
 
 /// Make music: from nothing, or continuing a MIDI file.
@@ -109,17 +109,8 @@ pub struct Args {
     /// Seed of the choices.
     #[arg(long, default_value_t = 255, value_name = "N")]
     pub seed: u64,
-    /// Where to compute: cpu; auto for a GPU that this build reaches, else the
-    /// CPU; or a GPU by name, such as vulkan:0.
-    #[arg(long, default_value = "cpu", value_name = "DEVICE")]
-    pub device: DeviceName,
-    /// How weights and the cache are kept and multiplied on the CPU: smaller is
-    /// faster. A GPU has them as f32.
-    #[arg(long, value_enum, default_value = "int8")]
-    pub weights: Weights,
-    /// Threads of the CPU [default: all cores].
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..))]
-    pub threads: Option<u8>,
+    #[command(flatten)]
+    pub computing: Computing,
     /// Print the summary as JSON.
     #[arg(long)]
     pub json: bool,
@@ -141,24 +132,6 @@ Examples:
 pub enum PromptMode {
     File,
     Unconditional,
-}
-
-/// How weights are kept.
-#[derive(Clone, Copy, ValueEnum)]
-pub enum Weights {
-    F32,
-    Bf16,
-    Int8,
-}
-
-impl From<Weights> for WeightFormat {
-    fn from(weights: Weights) -> Self {
-        match weights {
-            Weights::F32 => Self::F32,
-            Weights::Bf16 => Self::Bf16,
-            Weights::Int8 => Self::Int8,
-        }
-    }
 }
 
 /// Tokens where no limit is given.
@@ -211,10 +184,15 @@ impl Args {
         }
     }
 
-    /// Most tokens; `None` where another limit ends the piece.
-    pub fn max_tokens(&self) -> Option<usize> {
+    /// When samples end; tokens are counted where nothing else is.
+    pub fn length(&self) -> Length {
         let limited = self.seconds.is_some() || self.bars.is_some() || self.notes.is_some();
         let default = (!limited).then_some(DEFAULT_TOKENS);
-        self.max_to_generate.or(default)
+        Length {
+            tokens: self.max_to_generate.or(default),
+            seconds: self.seconds,
+            bars: self.bars.map(NonZeroUsize::get),
+            notes: self.notes.map(NonZeroUsize::get),
+        }
     }
 }

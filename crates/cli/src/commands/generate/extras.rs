@@ -3,11 +3,12 @@
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 
+use generate::Music;
 use render::PictureOptions;
 use score::TempoMap;
 
 use super::Args;
-use super::output::{Result, check_writable, numbered};
+use super::output::{check_writable, numbered};
 use crate::commands::render::{Kind, Output, Sound, write_picture};
 use crate::usage::wrong_use;
 
@@ -47,7 +48,7 @@ impl Extras {
     }
 
     /// Writes those of a sample.
-    pub fn write(&self, index: usize, result: &Result) -> anyhow::Result<()> {
+    pub fn write(&self, index: usize, result: &Music) -> anyhow::Result<()> {
         for output in self
             .audio
             .get(index)
@@ -74,7 +75,7 @@ impl Extras {
     }
 
     /// When the first generated note begins, where a prompt is before it.
-    fn prompt_seconds(&self, result: &Result) -> Option<f64> {
+    fn prompt_seconds(&self, result: &Music) -> Option<f64> {
         let first = result.generated.iter().map(|note| note.onset).min()?;
         let told_apart = self.prompt_is_in && !result.prompt.is_empty();
         told_apart.then(|| TempoMap::new(&result.score).seconds(first))

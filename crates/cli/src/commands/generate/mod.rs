@@ -3,7 +3,6 @@
 mod arguments;
 mod engine;
 mod extras;
-mod limits;
 mod output;
 mod parts;
 mod play;
@@ -12,8 +11,8 @@ mod stream;
 mod summary;
 
 pub use arguments::Args;
-use parts::Parts;
-use prompt::Prompt;
+pub use engine::Computing;
+pub use parts::Parts;
 use stream::Stream;
 
 /// Runs the command.
@@ -27,7 +26,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         weights,
         tokenizer,
     } = Parts::read(&args)?;
-    let prompt = Prompt::read(&args, &tokenizer)?;
+    let prompt = prompt::read(&args, &tokenizer)?;
     let positions = config.max_sequence_length;
     if args.strict_prompt && prompt.ids.len() > positions {
         anyhow::bail!(
@@ -35,16 +34,12 @@ pub fn run(args: Args) -> anyhow::Result<()> {
             prompt.ids.len()
         );
     }
-    let engine = match weights {
-        parts::Weights::File(file) => engine::engine(&args, &config, file, files.len()),
-        parts::Weights::Original(weights) => engine::engine(&args, &config, weights, files.len()),
-    };
-    let mut engine = engine?;
+    let mut engine = args.computing.engine(&config, weights, files.len())?;
     let stream = Stream::new(args.stream, args.output_generated_only, files.len());
     let made = play::play(&args, &tokenizer, engine.as_mut(), &prompt, stream)?;
     let mut samples = Vec::new();
     for (index, (sample, file)) in made.samples.iter().zip(&files).enumerate() {
-        let result = output::result(&tokenizer, &prompt, sample, args.output_generated_only);
+        let result = sample.music(&tokenizer, &prompt, args.output_generated_only);
         output::write(file, &result.score)?;
         extras.write(index, &result)?;
         let seed = args.seed.wrapping_add(index as u64);

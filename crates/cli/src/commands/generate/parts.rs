@@ -36,15 +36,25 @@ impl Parts {
     pub fn read(args: &Args) -> anyhow::Result<Self> {
         let path = args.model.as_ref().or(args.checkpoint.as_ref());
         let path = path.ok_or_else(|| wrong_use("name a model by --model DIR"))?;
+        Self::open(path, args.config.as_deref(), args.tokenizer.as_deref())
+    }
+
+    /// Reads a model; its configuration and tokenizer lie beside it, or where
+    /// they are said to be.
+    pub fn open(
+        path: &Path,
+        config: Option<&Path>,
+        tokenizer: Option<&Path>,
+    ) -> anyhow::Result<Self> {
         if OriginalCheckpoint::is_at(path) {
-            return Self::read_original(args, path);
+            return Self::open_original(path, config, tokenizer);
         }
         let weights = match path.is_file() {
-            true => path.clone(),
+            true => path.to_owned(),
             false => folder(path)?.join(WEIGHTS_FILE),
         };
         let beside = |name: &str| weights.with_file_name(name);
-        let config_path = args.config.clone().unwrap_or_else(|| beside(CONFIG_FILE));
+        let config_path = config.map_or_else(|| beside(CONFIG_FILE), Path::to_owned);
         let (config, in_config) = read_config_and_hash(&config_path)
             .with_context(|| "weights need their configuration; give it by --config FILE")?;
         if config.rotary || config.tied {
@@ -53,8 +63,7 @@ impl Parts {
                 config_path.display()
             );
         }
-        let path = args.tokenizer.clone();
-        let path = path.unwrap_or_else(|| beside(TOKENIZER_FILE));
+        let path = tokenizer.map_or_else(|| beside(TOKENIZER_FILE), Path::to_owned);
         let json = std::fs::read(&path).with_context(|| {
             let path = path.display();
             format!("cannot read the tokenizer {path}; give the model's by --tokenizer FILE")
@@ -64,7 +73,7 @@ impl Parts {
         let named = [(config_path, in_config), (weights_path, in_weights)];
         match check_tokenizer(&named, &path, &json) {
             // Who names a tokenizer for parts of a model answers for it.
-            Err(FolderError::NoTokenizerHash { .. }) if args.tokenizer.is_some() => {}
+            Err(FolderError::NoTokenizerHash { .. }) if tokenizer.is_some() => {}
             checked => checked?,
         }
         weights.check(&config)?;
@@ -77,8 +86,12 @@ impl Parts {
 
     /// Reads a checkpoint of the JAX original, with the files that its own
     /// `generate.py` takes.
-    fn read_original(args: &Args, checkpoint: &Path) -> anyhow::Result<Self> {
-        let (Some(config), Some(tokenizer)) = (&args.config, &args.tokenizer) else {
+    fn open_original(
+        checkpoint: &Path,
+        config: Option<&Path>,
+        tokenizer: Option<&Path>,
+    ) -> anyhow::Result<Self> {
+        let (Some(config), Some(tokenizer)) = (config, tokenizer) else {
             return Err(wrong_use(
                 "a checkpoint of the JAX original needs --config FILE (the config.json beside it) and --tokenizer FILE",
             ));

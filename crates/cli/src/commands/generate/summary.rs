@@ -4,13 +4,11 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use figures::longest_common_run;
+use generate::{Drawn, Ended, Music, Prompt};
 use score::measure;
 use serde::Serialize;
 
-use super::limits::Ended;
-use super::output::Result;
-use super::play::{Drawn, Made};
-use super::prompt::Prompt;
+use super::play::Made;
 
 /// One sample; figures of music are those of its file.
 #[derive(Serialize)]
@@ -45,7 +43,7 @@ pub struct Summary {
 
 impl Sample {
     /// Measures a sample.
-    pub fn new(file: &Path, seed: u64, drawn: &Drawn, result: &Result) -> Self {
+    pub fn new(file: &Path, seed: u64, drawn: &Drawn, result: &Music) -> Self {
         let figures = measure(&result.score);
         Self {
             file: file.display().to_string(),
