@@ -34,7 +34,8 @@ Examples:
   tchaikovsky train --dataset dataset --size small --out run
   tchaikovsky generate --model run --prompt-midi piece.mid --seconds 60
   tchaikovsky inspect piece.mid
-  tchaikovsky render piece.mid --out piece.wav --out piece.png";
+  tchaikovsky render piece.mid --out piece.wav --out piece.png
+  tchaikovsky serve --model run";
 
 #[derive(Subcommand)]
 enum Command {
@@ -46,6 +47,7 @@ enum Command {
     Decode(commands::decode::Args),
     Inspect(commands::inspect::Args),
     Render(commands::render::Args),
+    Serve(commands::serve::Args),
     Import(commands::import::Args),
     Export(commands::export::Args),
 }
@@ -73,6 +75,7 @@ fn run(args: Vec<OsString>) -> anyhow::Result<()> {
         Command::Decode(args) => commands::decode::run(args),
         Command::Inspect(args) => commands::inspect::run(args),
         Command::Render(args) => commands::render::run(args),
+        Command::Serve(args) => commands::serve::run(args),
         Command::Import(args) => commands::import::run(args),
         Command::Export(args) => commands::export::run(args),
     }

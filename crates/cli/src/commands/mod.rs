@@ -8,5 +8,6 @@ pub mod generate;
 pub mod import;
 pub mod inspect;
 pub mod render;
+pub mod serve;
 pub mod tokenize;
 pub mod train;
