@@ -107,7 +107,7 @@ test("going on from the playhead keeps what is before it", async (page) => {
   await page.locator("#undo").click();
   check((await page.locator("#title").textContent()) === "From nothing", "undo goes elsewhere");
   await page.locator("#redo").click();
-  check((await page.locator("#history li").count()) >= 2, "the history is short");
+  await until(page, () => document.querySelectorAll("#history li").length >= 2);
 });
 
 test("a file is dropped, cut and continued in four variations", async (page) => {
@@ -183,8 +183,9 @@ test("all can be done by keys, and everything has a name", async (page) => {
   await page.locator("body").press("?");
   check(await page.locator("#keys-help").isVisible(), "no list of keys");
   await page.keyboard.press("Escape");
+  const steps = await page.evaluate(() => studio.session.steps.length);
   await page.locator("body").press("c");
-  await until(page, () => studio.composer.isBusy);
+  await until(page, (before) => studio.session.steps.length > before, steps);
   await idle(page);
   await page.locator("body").press("End");
   check((await position(page)) > 1, "End does not go to the end");

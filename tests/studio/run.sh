@@ -40,7 +40,7 @@ fi
 model=${STUDIO_MODEL:-}
 if [[ -z $model ]]; then
     "$binary" tokenize --preset performance --midis-dir "$here/../../crates/studio/examples" \
-        --out-dir "$work/dataset" --out-tokenizer "$work/tokenizer.json" --vocab-size 400
+        --out-dir "$work/dataset" --out-tokenizer "$work/tokenizer.json" --vocab-size 500
     "$binary" train --dataset "$work/dataset" --out "$work/untrained" --size tiny --steps 0 \
         --max-sequence-length 256 --min-sequence-length 16
     model=$work/untrained

@@ -33,7 +33,13 @@ function ask(method, path, type, body, leave) {
   return new Promise((resolve) => {
     const headers = type ? { "Content-Type": type } : {};
     const request = http.request({ host: url.hostname, port: url.port, method, path, headers, agent: false });
-    const over = (what) => { count(what); clearTimeout(timer); resolve(); };
+    let ended = false;
+    const over = (what) => {
+      if (!ended) count(what);
+      ended = true;
+      clearTimeout(timer);
+      resolve();
+    };
     const timer = leave === null ? null : setTimeout(() => { request.destroy(); over("left"); }, leave);
     request.on("response", (response) => {
       count(`status ${response.statusCode}`);

@@ -59,7 +59,7 @@ fn model(world: &Path) -> PathBuf {
         fs::copy(file.path(), world.join("midis").join(file.file_name())).unwrap();
     }
     run(
-        "tokenize --preset performance --midis-dir midis --out-dir dataset --out-tokenizer tokenizer.json --vocab-size 400",
+        "tokenize --preset performance --midis-dir midis --out-dir dataset --out-tokenizer tokenizer.json --vocab-size 500",
     );
     run(
         "train --dataset dataset --out mine --size tiny --steps 0 --max-sequence-length 64 --min-sequence-length 16",

@@ -4,7 +4,7 @@ use remi::{BaseTokens, EncodeError, Scratch, Time, Tokenizer};
 use score::{Score, Tempo, TempoMap};
 use thiserror::Error;
 
-use crate::follower::Follower;
+use crate::follower::{Event, Follower};
 
 /// The ids to continue, and what holds on from them.
 #[derive(Clone, Debug)]
@@ -63,6 +63,9 @@ impl Prompt {
         let tracks = tokenizer.encode_base(&sliced(score, part.seconds))?;
         let mut base = tracks.into_iter().next().unwrap_or_default();
         let all = base.ids.len();
+        if let Some(seconds) = part.seconds {
+            truncate(&mut base, after_seconds(tokenizer, score, seconds));
+        }
         if let Some(bars) = part.bars {
             truncate(&mut base, after_bars(tokenizer, bars));
         }
@@ -127,6 +130,26 @@ fn sliced(score: &Score, seconds: Option<f64>) -> Score {
     score
 }
 
+/// Finds where tokens of what begins within the first seconds end. A pedal that
+/// is lifted later is then still down, as it is there in the whole piece.
+fn after_seconds(tokenizer: &Tokenizer, score: &Score, seconds: f64) -> impl Fn(&[u16]) -> usize {
+    let map = TempoMap::new(score);
+    let scale = scale(tokenizer, score);
+    move |base| {
+        let mut follower = Follower::new(tokenizer, &[]);
+        let mut end = 0;
+        for (index, id) in base.iter().enumerate() {
+            let event = follower.push_base(*id);
+            let begins = event.is_some_and(|event| !matches!(event, Event::PedalUp(_)));
+            let tick = f64::from(follower.tick()) / scale;
+            if begins || map.seconds(tick as u32) < seconds {
+                end = index + 1;
+            }
+        }
+        end
+    }
+}
+
 /// Finds where the bar after so many begins.
 fn after_bars(tokenizer: &Tokenizer, bars: usize) -> impl Fn(&[u16]) -> usize {
     move |base| {
@@ -153,12 +176,17 @@ fn tempos(score: &Score, tokenizer: &Tokenizer, ids: &[u32]) -> Vec<Tempo> {
     }
     let mut follower = Follower::new(tokenizer, &[]);
     ids.iter().for_each(|id| follower.push(*id, |_, _| true));
-    let ticks_per_quarter = tokenizer.decode_base(&[]).score.ticks_per_quarter;
-    let scale = f64::from(ticks_per_quarter) / f64::from(score.ticks_per_quarter.max(1));
+    let scale = scale(tokenizer, score);
     let carried = |tempo: &Tempo| Tempo {
         onset: (f64::from(tempo.onset) * scale).round() as u32,
         ..*tempo
     };
     let all = score.tempos.iter().map(carried);
     all.filter(|tempo| tempo.onset <= follower.tick()).collect()
+}
+
+/// The tokenizer's ticks for one of the score's.
+fn scale(tokenizer: &Tokenizer, score: &Score) -> f64 {
+    let ticks_per_quarter = tokenizer.decode_base(&[]).score.ticks_per_quarter;
+    f64::from(ticks_per_quarter) / f64::from(score.ticks_per_quarter.max(1))
 }

@@ -46,7 +46,9 @@ fn a_piece_from_nothing_is_told_note_by_note_and_then_given_whole() {
     let request = json!({ "seed": 3, "may_end": false, "length": { "notes": 40 } });
     let events = made(&request);
     let names: Vec<&str> = events.iter().map(|(name, _)| name.as_str()).collect();
-    assert_eq!(names[..2], ["queued", "begin"]);
+    let waited = names.iter().take_while(|name| **name == "queued").count();
+    assert!(waited > 0);
+    assert_eq!(names[waited], "begin");
     let begin = named(&events, "begin")[0];
     assert_eq!(begin["seed"], 3);
     assert_eq!(begin["model"], "first");
@@ -93,9 +95,9 @@ fn a_prompt_goes_on_where_it_was_cut() {
     assert!(score.note_count() > 7);
     for note in named(&events, "note") {
         let onset = note["onset"].as_f64().unwrap();
-        assert!((3.0..7.3).contains(&onset), "{onset}");
+        assert!((3.0..7.0).contains(&onset), "{onset}");
     }
-    let example = json!({ "example": "canon", "seconds": 5 });
+    let example = json!({ "example": "canon", "seconds": 40 });
     let events = made(&json!({ "prompt": example, "length": { "notes": 5 }, "may_end": false }));
     assert!(
         named(&events, "begin")[0]["unseen_tokens"]
@@ -120,7 +122,7 @@ fn senseless_requests_are_refused_with_a_reason() {
         (json!({ "length": { "notes": 0 } }), 422),
         (json!({ "length": { "tokens": 1_000_000 } }), 422),
         (json!({ "sampling": { "temperature": -1 } }), 422),
-        (json!({ "sampling": { "temperature": 1e39 } }), 422),
+        (json!({ "sampling": { "temperature": 1e39 } }), 400),
         (json!({ "sampling": { "top_p": 0 } }), 400),
         (json!({ "sampling": { "min_p": 2 } }), 400),
         (
