@@ -97,6 +97,9 @@ pub(super) struct MidiPrompt {
 /// Whole numbers above this are not exact in JavaScript.
 const MOST_SEED: u64 = (1 << 53) - 1;
 
+/// No model has more ids.
+const MOST_TOP_K: usize = 1_000_000;
+
 impl Request {
     /// Reads a request and checks it against what the server has and allows.
     pub(super) fn read(json: &[u8], studio: &Studio) -> Result<Self, Problem> {
@@ -190,6 +193,7 @@ impl TypedSampling {
             0,
             1024,
         )?;
+        within("sampling.top_k", self.top_k, 0, MOST_TOP_K)?;
         let options = SamplerOptions {
             temperature: self.temperature,
             top_k: self.top_k,
