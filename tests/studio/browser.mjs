@@ -149,7 +149,7 @@ test("a generation stops where it is, and a link brings it back", async (page) =
   await page.locator("#stop").click();
   await idle(page);
   check(await page.evaluate(() => studio.session.step.take.midi !== null), "there is no file of it");
-  await slide(page, "#seconds", 5);
+  await slide(page, "#seconds", 60);
   await page.locator("#compose").click();
   await idle(page);
   await page.locator("#link").click();
@@ -183,6 +183,7 @@ test("all can be done by keys, and everything has a name", async (page) => {
   await page.locator("body").press("?");
   check(await page.locator("#keys-help").isVisible(), "no list of keys");
   await page.keyboard.press("Escape");
+  await slide(page, "#seconds", 60);
   const steps = await page.evaluate(() => studio.session.steps.length);
   await page.locator("body").press("c");
   await until(page, (before) => studio.session.steps.length > before, steps);

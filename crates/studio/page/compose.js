@@ -125,9 +125,10 @@ export class Composer {
     };
     const speed = Math.round(tokens / Math.max(seconds, 1e-3));
     const none = work.step.takes.every((take) => take.facts?.new_notes === 0);
+    const empty = facts?.ended === "end" ? "The model ended at once, without a note." : "No note came within this length.";
     this.tell(
       none
-        ? "The model ended at once, without a note. Try another seed or more freedom."
+        ? `${empty} Try another seed, more freedom or more length.`
         : `${why[facts?.ended] ?? ""} ${tokens} tokens, ${speed} a second.`.trim(),
     );
   }
