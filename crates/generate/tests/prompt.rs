@@ -63,12 +63,12 @@ fn a_pedal_that_is_lifted_before_the_cut_is_up() {
 fn a_part_without_notes_is_no_prompt() {
     assert!(matches!(
         first_seconds(0.0),
-        Err(PromptError::NoNotesInPart)
+        Err(PromptError::NoNotesInPart { .. })
     ));
     let tokens = Part {
         bars: Some(0),
         ..Part::default()
     };
     let none = Prompt::new(&piece(), &tokens, &tokenizer());
-    assert!(matches!(none, Err(PromptError::NoNotesInPart)));
+    assert!(matches!(none, Err(PromptError::NoNotesInPart { .. })));
 }
