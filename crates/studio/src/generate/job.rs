@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use generate::{Decoder, Drawn, Ended, PieceOptions, Pieces, Prompt, longest_common_run};
+use figures::longest_common_run;
+use generate::{Decoder, Drawn, Ended, PieceOptions, Pieces, Prompt};
 use score::{measure, write_midi};
 
 use super::events::{Message, Piece, Why};
