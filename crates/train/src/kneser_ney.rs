@@ -5,7 +5,9 @@
 //! modeling*, without their second and third discounts). After a context `h`,
 //! the probability of `w` is
 //!
-//!     max(c(hw) - D, 0) / c(h) + D * t(h) / c(h) * p(w after h without its first)
+//! ```text
+//! max(c(hw) - D, 0) / c(h) + D * t(h) / c(h) * p(w after h without its first)
+//! ```
 //!
 //! where `t(h)` is how many different labels follow `h` and `c` counts: for runs
 //! of five how often they occur, for shorter ones after how many different ids.

@@ -5,7 +5,7 @@
 //! in time, whose values have the largest sum; each path is a moment at which the
 //! segment returns. Fitness is the harmonic mean of two shares: the mean value on
 //! the paths, and how much of the piece they cover, both without the segment
-//! itself (Müller, Jiang and Grosche 2013). Computed as in libfmp 1.2, whose
+//! itself (Müller, Jiang and Grosche 2013). Computed as in libfmp 1.3, whose
 //! paths may leave out a first column.
 
 use std::ops::RangeInclusive;

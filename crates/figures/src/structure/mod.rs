@@ -7,8 +7,8 @@
 //! capturing repetitions in music recordings*) is 0 for a segment that never
 //! returns and nears 1 where its returns, in any key and from half to double
 //! tempo, are exact and fill the piece. MusDr hears pieces as sound; here the
-//! chromagram is made of the notes themselves ([`chroma`]), and what is done with
-//! it ([`similarity`], [`fitness`]) is equal, number for number.
+//! chromagram is made of the notes themselves, and what is done with
+//! it is the same: a self-similarity matrix and the fitness of every segment.
 
 pub(crate) mod chroma;
 pub(crate) mod fitness;
