@@ -23,11 +23,11 @@ import tempfile
 OURS = [
     ("attention/.*tile.rs|tile.rs.*attention/", "products of attention"),
     ("weight_gradients.*tile.rs|tile.rs.*weight_gradients", "products of weight gradients"),
-    ("head.rs.*tile.rs|tile.rs.*head.rs", "products of the head"),
+    ("head/.*tile.rs|tile.rs.*head/", "products of the head"),
     ("tile.rs", "products of layers"),
     ("attention/", "attention beside products"),
     ("training/norm.rs|kernels/src/norm.rs", "norms"),
-    ("head.rs", "softmax and loss"),
+    ("head/", "softmax and loss"),
     ("adamw.rs", "optimiser"),
     ("linear.rs", "packing weights"),
     ("embedding.rs", "embedding"),
