@@ -103,6 +103,7 @@ fn step(team: &mut Team, format: WeightFormat, model: &Model, rows: usize, posit
         position,
     };
     let spans: Vec<Span> = (0..rows).map(span).collect();
+    fill(team, &mut attention, &mut caches, rows, position);
     let mut times = Times::default();
     for _ in 0..STEPS {
         let mut clock = Instant::now();
@@ -161,6 +162,30 @@ fn step(team: &mut Team, format: WeightFormat, model: &Model, rows: usize, posit
         rows as f64 * STEPS as f64 / total,
         model.bytes() as f64 * STEPS as f64 / (times.products + times.head) / 1e9,
     );
+}
+
+/// Puts random keys and values into all positions before `position`, so that
+/// attention reads memory of its own.
+fn fill(
+    team: &mut Team,
+    attention: &mut Attention,
+    caches: &mut [HeadCache],
+    sequences: usize,
+    position: usize,
+) {
+    let qkv = values(position * 3 * DIM);
+    let mut attended = vec![0.0; position * DIM];
+    for layer in 0..LAYERS {
+        for sequence in 0..sequences {
+            let span = Span {
+                sequence,
+                row: 0,
+                rows: position,
+                position: 0,
+            };
+            attention.attend(team, layer, &[span], caches, &qkv, &mut attended);
+        }
+    }
 }
 
 /// Bytes a second, in billions, when a gigabyte is only read.
