@@ -28,6 +28,7 @@ pub mod piece;
 pub mod sampler;
 pub mod session;
 mod state;
+mod table;
 mod used;
 pub mod weight_file;
 pub mod window;

@@ -4,6 +4,7 @@ use kernels::{Matrix, Team, WeightFormat};
 use model::config::MLP_MULTIPLE;
 use model::{ModelConfig, WeightsError};
 
+use crate::table::Table;
 use crate::weight_file::Tensors;
 
 /// Scale and offset of a layer norm, `[dim]` each.
@@ -32,9 +33,9 @@ pub(crate) struct Layer {
 /// The whole model.
 pub(crate) struct Packed {
     /// `[vocab_size, dim]`.
-    pub(crate) ids: Vec<f32>,
+    pub(crate) ids: Table,
     /// `[max_sequence_length, dim]`.
-    pub(crate) positions: Vec<f32>,
+    pub(crate) positions: Table,
     pub(crate) layers: Vec<Layer>,
     pub(crate) norm: Norm,
     pub(crate) head: Linear,
@@ -98,16 +99,9 @@ impl<T: Tensors> Packer<'_, T> {
         Ok(values)
     }
 
-    /// `[rows, dim]`, read by all threads.
-    fn table(&mut self, name: &str, rows: usize) -> Result<Vec<f32>, WeightsError> {
-        let (weights, run) = (self.weights, 64 * self.dim);
-        let mut values = vec![0.0; rows * self.dim];
-        let mut parts: Vec<_> = values.chunks_mut(run).map(|part| (part, Ok(()))).collect();
-        self.team.for_each(&mut parts, |index, (part, read)| {
-            *read = weights.read(name, index * run, part);
-        });
-        parts.into_iter().try_for_each(|(_, read)| read)?;
-        Ok(values)
+    /// `[rows, dim]`.
+    fn table(&mut self, name: &str, rows: usize) -> Result<Table, WeightsError> {
+        Table::read(self.team, self.weights, self.format, name, (rows, self.dim))
     }
 
     fn norm(&mut self, path: &str) -> Result<Norm, WeightsError> {

@@ -101,13 +101,10 @@ impl Pass {
 
     /// Makes row `row` the embedding of `id` at `position`.
     pub(crate) fn embed(&mut self, row: usize, id: u32, position: usize) {
-        let dim = self.dim;
-        let id = &self.packed.ids[id as usize * dim..][..dim];
-        let position = &self.packed.positions[position * dim..][..dim];
-        let x = &mut self.rows.x[row * dim..][..dim];
-        for ((x, id), position) in x.iter_mut().zip(id).zip(position) {
-            *x = id + position;
-        }
+        let x = &mut self.rows.x[row * self.dim..][..self.dim];
+        x.fill(0.0);
+        self.packed.ids.add(id as usize, x);
+        self.packed.positions.add(position, x);
     }
 
     /// All blocks over the embedded rows, which are those of `spans`.

@@ -1,6 +1,10 @@
 //! Where the time of a training step goes: the phases of a transformer of a
 //! named size with random weights, made of this crate's kernels alone.
 //!
+//! Beside each phase with products: how many thousand million multiplications and
+//! additions a second, and what share that is of the tile's own rate, taken before
+//! and after.
+//!
 //! `cargo run --release -p kernels --example training [tiny|small|default]
 //! [SEQUENCES] [STEPS] [f32|bf16]`
 
@@ -16,8 +20,11 @@ use kernels::training::embedding::{embed, embed_backward};
 use kernels::training::head::{Head, HeadGradients, HeadScratch, Labels, loss_and_gradient};
 use kernels::training::linear::Linear;
 use kernels::training::norm::Norm;
+use kernels::training::peak::peak;
 
 const VOCABULARY: usize = 10_000;
+/// Of measuring the tile's own rate.
+const ROUNDS: usize = 9;
 const PARTS: [&str; 6] = ["pack", "embedding", "forward", "head", "backward", "adamw"];
 
 /// One parameter: values, gradient and moments.
@@ -119,6 +126,21 @@ fn main() {
     let mut d = vec![0.0; count * dim];
     let ids: Vec<u32> = (0..count).map(|i| (i * 7919 % VOCABULARY) as u32).collect();
     let labels: Vec<_> = ids.iter().map(|id| Some(*id as usize)).collect();
+
+    // Of all tokens, forward. A backward pass has twice as many; that of attention
+    // computes its scores anew.
+    let layers_work = (2 * layers * count * 12 * dim * dim) as f64;
+    let attention_work = (layers * 2 * count * length * dim) as f64;
+    let head_work = (2 * count * VOCABULARY * dim) as f64;
+    let work = [
+        0.0,
+        0.0,
+        layers_work + attention_work,
+        3.0 * head_work,
+        2.0 * layers_work + 2.5 * attention_work,
+        0.0,
+    ];
+    let before = peak(team, layout, ROUNDS);
 
     let mut times = Vec::new();
     for step in 0..steps {
@@ -225,20 +247,33 @@ fn main() {
         time[5] = lap();
         times.push(time);
     }
+    let peak = (before + peak(team, layout, ROUNDS)) / 2.0;
     times.sort_by_key(|time| time.iter().sum::<Duration>());
     let median = times[times.len() / 2];
     let all = median.iter().sum::<Duration>().as_secs_f64();
     println!(
-        "{:.0} tokens/s, {:.1} ms a step",
+        "{:.0} tokens/s, {:.1} ms a step, products at {:.0} of {:.0} GFLOP/s, {:.0} %",
         count as f64 / all,
-        1e3 * all
+        1e3 * all,
+        work.iter().sum::<f64>() / all / 1e9,
+        peak / 1e9,
+        100.0 * work.iter().sum::<f64>() / all / peak,
     );
-    for (part, time) in PARTS.into_iter().zip(median) {
+    for ((part, time), work) in PARTS.into_iter().zip(median).zip(work) {
         let time = time.as_secs_f64();
-        println!(
+        print!(
             "{part:10} {:7.2} ms {:5.1} %",
             1e3 * time,
             100.0 * time / all
         );
+        if work > 0.0 {
+            let rate = work / time;
+            print!(
+                " {:6.0} GFLOP/s {:5.1} % of the peak",
+                rate / 1e9,
+                100.0 * rate / peak
+            );
+        }
+        println!();
     }
 }

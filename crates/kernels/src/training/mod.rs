@@ -6,7 +6,7 @@
 //! and [`rows`] how operands lie, `sinks` what becomes of sums. [`linear`] packs
 //! weights, `over_tokens` what the gradients of weights are made of.
 //! [`attention`], [`block`], [`head`], [`embedding`] and [`adamw`] are the passes
-//! that a network is put together from.
+//! that a network is put together from. [`peak`] is what all of them are held against.
 
 pub mod adamw;
 pub mod attention;
@@ -19,6 +19,7 @@ pub mod linear;
 pub mod norm;
 pub(crate) mod over_tokens;
 pub(crate) mod panels;
+pub mod peak;
 pub(crate) mod product;
 pub mod rows;
 pub(crate) mod sinks;
