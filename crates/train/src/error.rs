@@ -64,6 +64,9 @@ pub enum TrainError {
     /// A new run would mix its checkpoints with those of an old one.
     #[error("{0} already holds a run: go on with it by --resume, or name another --out")]
     OutTaken(PathBuf),
+    /// Two processes would write checkpoints and metrics of one run.
+    #[error("{0} is being trained by another process: wait for it, or stop it first")]
+    InUse(PathBuf),
     /// The state of a checkpoint cannot be read.
     #[error("{path} is damaged ({reason}): resume from an older checkpoint")]
     DamagedState {

@@ -9,6 +9,7 @@ pub mod dataset;
 pub mod error;
 pub mod evaluate;
 pub mod kneser_ney;
+pub mod lock;
 pub mod log;
 pub mod memory;
 pub mod metrics;

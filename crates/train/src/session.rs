@@ -12,6 +12,7 @@ use crate::card::{About, card};
 use crate::checkpoint::{Best, Checkpoint, TrainState, list, prune};
 use crate::error::TrainError;
 use crate::evaluate::evaluate;
+use crate::lock::RunLock;
 use crate::log::{Log, draw_curve};
 use crate::memory::{Memory, available_bytes};
 use crate::metrics::{EvalMetrics, Observer, Plan, StepMetrics};
@@ -31,6 +32,7 @@ pub(crate) struct Session<'a> {
     validation: Validation,
     plan: Plan,
     log: Log,
+    _lock: RunLock,
     out: &'a Path,
     about: About,
     stop: &'a AtomicBool,
@@ -144,6 +146,7 @@ impl<'a> Session<'a> {
             )?;
         }
         std::fs::create_dir_all(out).map_err(TrainError::io(out))?;
+        let lock = RunLock::take(out)?;
         remove_unfinished(&out.join("any")).map_err(TrainError::io(out))?;
         Ok(Self {
             config,
@@ -153,6 +156,7 @@ impl<'a> Session<'a> {
             validation,
             plan,
             log: Log::open(out, state.step)?,
+            _lock: lock,
             before: state.seconds,
             state,
             out,

@@ -4,6 +4,8 @@ use std::fs;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use model::{ModelConfig, ModelFolder};
+use train::lock::LOCK_FILE;
+use train::log::METRICS_FILE;
 use train::{About, Checkpoint, End, Run, Start, TrainError, TrainOptions, checkpoint, run};
 
 use crate::support::{assert_same_end, config, device, fresh, options, pieces, resume, train_with};
@@ -263,4 +265,25 @@ fn runs_that_cannot_be_have_their_error_and_leave_nothing() {
     assert!(matches!(error, Some(TrainError::OtherRun { .. })));
     let error = Checkpoint::read(&place.path().join("none")).err();
     assert!(matches!(error, Some(TrainError::NoCheckpoint(_))));
+}
+
+#[test]
+fn one_process_a_run() {
+    let place = tempfile::tempdir().unwrap();
+    let out = place.path().join("run");
+    let never = AtomicBool::new(false);
+    let stop = AtomicBool::new(false);
+    train_with(&out, fresh(), options(), &pieces(7), &stop, 2).unwrap();
+    // Locks belong to open files, so one of this process stands for another's.
+    let other = fs::File::open(out.join(LOCK_FILE)).unwrap();
+    other.lock().unwrap();
+    let before = fs::read(out.join(METRICS_FILE)).unwrap();
+    let error = train_with(&out, resume(&out), options(), &pieces(7), &never, 99).err();
+    assert!(
+        matches!(error, Some(TrainError::InUse(ref path)) if *path == out),
+        "{error:?}"
+    );
+    assert_eq!(fs::read(out.join(METRICS_FILE)).unwrap(), before);
+    drop(other);
+    train_with(&out, resume(&out), options(), &pieces(7), &never, 99).unwrap();
 }
