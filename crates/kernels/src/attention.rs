@@ -14,7 +14,7 @@ use crate::cache::{Head, HeadCache, Store};
 use crate::elements::Element;
 use crate::exp::exp_and_sum;
 use crate::isa::Kernel;
-use crate::lanes::Lanes;
+use crate::lanes::{Lanes, WIDTH};
 use crate::shared::SharedMut;
 use crate::team::Team;
 use crate::tile::{BLOCK, Sink, block_product};
@@ -202,11 +202,8 @@ impl<S: Lanes> Heads<'_, S> {
     #[inline(always)]
     fn attend<E: Element>(&self, cache: &mut Head<E>, scores: &mut [f32], words: &mut [u32]) {
         for row in 0..self.span.rows {
-            cache.append(
-                self.span.position + row,
-                self.part(row, 1),
-                self.part(row, 2),
-            );
+            let (key, value) = (self.part(row, 1), self.part(row, 2));
+            cache.append(self.s, self.span.position + row, key, value);
         }
         let tile = S::TILE.min(TILE);
         for first in (0..self.span.rows).step_by(tile) {
@@ -261,7 +258,12 @@ impl<S: Lanes> Heads<'_, S> {
             let sum = exp_and_sum(s, own);
             later.fill(0.0);
             if E::SCALED {
-                for (weight, scale) in weights.iter_mut().zip(&cache.value_scales) {
+                let (lines, rest) = weights.as_chunks_mut::<WIDTH>();
+                let (whole, last) = cache.scales.split_at(lines.len());
+                for (line, scales) in lines.iter_mut().zip(whole) {
+                    s.store(s.mul(s.load(line), s.load(&scales.values)), line);
+                }
+                for (weight, scale) in rest.iter_mut().zip(last.iter().flat_map(|l| l.values)) {
                     *weight *= scale;
                 }
             }
@@ -297,13 +299,11 @@ struct Scores<'a, S, E: Element> {
 impl<S: Lanes, E: Element> Sink<S, E> for Scores<'_, S, E> {
     #[inline(always)]
     fn take(&mut self, row: usize, half: usize, sum: E::Sum<S>) {
-        let (s, at) = (self.s, self.at + half * 16);
-        let mut value = E::value(s, sum, &self.cache.key_offsets[at / 16]);
+        let (s, at) = (self.s, self.at + half * WIDTH);
+        let scales = &self.cache.scales[at / WIDTH];
+        let mut value = E::value(s, sum, &scales.offsets);
         if E::SCALED {
-            let scale = s.mul(
-                s.load(&self.cache.key_scales[at / 16]),
-                s.splat(self.factors[row]),
-            );
+            let scale = s.mul(s.load(&scales.keys), s.splat(self.factors[row]));
             value = s.mul(value, scale);
         }
         store(s, value, &mut self.scores[row * self.stride + at..][..16]);

@@ -9,6 +9,7 @@
 //! Each position has a scale for its key and one for its value.
 
 use crate::elements::{Bf16, Element, F32, Int8, inverse, put_row};
+use crate::lanes::{Lanes, WIDTH};
 use crate::matrix::WeightFormat;
 use crate::memory::{Piece, Pool};
 use crate::team::Team;
@@ -28,17 +29,28 @@ pub(crate) struct Head<E: Element> {
     pub(crate) keys: Piece<[E::Line; 2]>,
     /// `[head_dim / 32, groups of capacity]`.
     pub(crate) values: Piece<[E::Line; 2]>,
-    /// One a position, in lines of sixteen; see [`Element::value`].
-    pub(crate) key_offsets: Vec<[i32; 16]>,
-    /// One a position, in lines of sixteen.
-    pub(crate) key_scales: Vec<[f32; 16]>,
-    /// One a position.
-    pub(crate) value_scales: Vec<f32>,
+    /// `[capacity / 16]`.
+    pub(crate) scales: Vec<Scales>,
     /// Groups of `head_dim`.
     pub(crate) key_groups: usize,
     /// Groups of the capacity.
     pub(crate) value_groups: usize,
 }
+
+/// What belongs to the keys and values of sixteen positions.
+#[derive(Clone, Copy)]
+pub(crate) struct Scales {
+    /// Of keys; see [`Element::value`].
+    pub(crate) offsets: [i32; WIDTH],
+    pub(crate) keys: [f32; WIDTH],
+    pub(crate) values: [f32; WIDTH],
+}
+
+const NO_SCALES: Scales = Scales {
+    offsets: [0; WIDTH],
+    keys: [1.0; WIDTH],
+    values: [1.0; WIDTH],
+};
 
 impl HeadCache {
     /// Room for `capacity` positions, kept as weights of `format` are, in memory
@@ -72,9 +84,7 @@ impl<E: Element> Head<E> {
         Self {
             keys: pool.take(capacity / BLOCK * key_groups),
             values: pool.take(head_dim.div_ceil(BLOCK) * value_groups),
-            key_offsets: vec![[0; 16]; capacity / 16],
-            key_scales: vec![[1.0; 16]; capacity / 16],
-            value_scales: vec![1.0; capacity],
+            scales: vec![NO_SCALES; capacity / WIDTH],
             key_groups,
             value_groups,
         }
@@ -88,28 +98,25 @@ impl<E: Element> Head<E> {
         for (to, from) in blocks.zip(other.values.chunks(other.value_groups)) {
             to[..groups].copy_from_slice(&from[..groups]);
         }
-        let lines = positions.div_ceil(16);
-        self.key_offsets[..lines].copy_from_slice(&other.key_offsets[..lines]);
-        self.key_scales[..lines].copy_from_slice(&other.key_scales[..lines]);
-        self.value_scales[..positions].copy_from_slice(&other.value_scales[..positions]);
+        let lines = positions.div_ceil(WIDTH);
+        self.scales[..lines].copy_from_slice(&other.scales[..lines]);
     }
 
+    /// Puts a key and a value, f32 `[head_dim]`, at a position.
     #[inline(always)]
-    pub(crate) fn append(&mut self, position: usize, key: &[f32], value: &[f32]) {
-        let (half, lane) = (position % BLOCK / 16, position % 16);
+    pub(crate) fn append<S: Lanes>(&mut self, s: S, position: usize, key: &[f32], value: &[f32]) {
+        let (half, lane) = (position % BLOCK / WIDTH, position % WIDTH);
         let lines = &mut self.keys[position / BLOCK * self.key_groups..][..self.key_groups];
-        let (offset, scale) = put_row::<E>(lines, half, lane, key);
-        self.key_offsets[position / 16][lane] = offset;
-        self.key_scales[position / 16][lane] = scale;
-        let scale = E::scale(value);
-        self.value_scales[position] = scale;
+        let scales = &mut self.scales[position / WIDTH];
+        (scales.offsets[lane], scales.keys[lane]) = put_row::<S, E>(s, lines, half, lane, key);
+        let scale = E::scale(s, value);
+        scales.values[lane] = scale;
         let (group, column) = (position / E::GROUP, position % E::GROUP);
-        for (block, values) in value.chunks(BLOCK).enumerate() {
-            let line = &mut self.values[block * self.value_groups + group];
-            for (lane, value) in values.iter().enumerate() {
-                let value = value * inverse(scale);
-                E::put(&mut line[lane / 16], lane % 16, column, value);
-            }
+        for (i, values) in value.chunks(WIDTH).enumerate() {
+            let mut lanes = [0.0; WIDTH];
+            lanes[..values.len()].copy_from_slice(values);
+            let line = &mut self.values[i / 2 * self.value_groups + group][i % 2];
+            E::put_column(line, column, &lanes, inverse(scale));
         }
     }
 }

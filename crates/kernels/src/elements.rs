@@ -12,7 +12,7 @@
 //!   activation `a` is stored as `a + 32768 = 256 high + low`, and
 //!   `sum(w a) = 256 (sum(w high) - 128 sum(w)) + sum(w low)`.
 
-use crate::lanes::{Lanes, Plain, f32_to_bf16};
+use crate::lanes::{Lanes, WIDTH, f32_to_bf16, load_part};
 use crate::matrix::WeightFormat;
 use crate::memory::Zero;
 
@@ -67,27 +67,28 @@ pub(crate) trait Element: Copy + Send + Sync + 'static {
     fn groups(words: &[u32]) -> &[Self::Group];
     /// What weights that are kept together are divided by: 1 where the format
     /// has no scales.
-    fn scale(row: &[f32]) -> f32;
-    /// Writes one lane and one column of the line's group, divided by the scale
-    /// already. Gives the integer that was written, 0 for other formats.
-    fn put(line: &mut Self::Line, lane: usize, column: usize, x: f32) -> i32;
+    fn scale<S: Lanes>(s: S, row: &[f32]) -> f32;
+    /// Writes up to `GROUP` columns of one lane, times `inverse`; the rest of them
+    /// become 0. Gives the sum of the integers written, 0 for other formats.
+    fn put_lane(line: &mut Self::Line, lane: usize, columns: &[f32], inverse: f32) -> i32;
+    /// Writes one column of all lanes, times `inverse`.
+    fn put_column(line: &mut Self::Line, column: usize, lanes: &[f32; WIDTH], inverse: f32);
 }
 
 /// Puts a row of weights into a lane of a block's lines. Gives the row's offset
 /// and scale.
 #[inline(always)]
-pub(crate) fn put_row<E: Element>(
+pub(crate) fn put_row<S: Lanes, E: Element>(
+    s: S,
     lines: &mut [[E::Line; 2]],
     half: usize,
     lane: usize,
     row: &[f32],
 ) -> (i32, f32) {
-    let scale = E::scale(row);
+    let scale = E::scale(s, row);
     let (mut sum, inverse) = (0, inverse(scale));
-    for (line, values) in lines.iter_mut().zip(row.chunks(E::GROUP)) {
-        for (column, value) in values.iter().enumerate() {
-            sum += E::put(&mut line[half], lane, column, value * inverse);
-        }
+    for (line, columns) in lines.iter_mut().zip(row.chunks(E::GROUP)) {
+        sum += E::put_lane(&mut line[half], lane, columns, inverse);
     }
     (128 * sum, scale)
 }
@@ -136,13 +137,17 @@ impl Element for F32 {
         words
     }
     #[inline(always)]
-    fn scale(_: &[f32]) -> f32 {
+    fn scale<S: Lanes>(_: S, _: &[f32]) -> f32 {
         1.0
     }
     #[inline(always)]
-    fn put(line: &mut Self::Line, lane: usize, _: usize, x: f32) -> i32 {
-        line.0[lane] = x;
+    fn put_lane(line: &mut Self::Line, lane: usize, columns: &[f32], _: f32) -> i32 {
+        line.0[lane] = columns[0];
         0
+    }
+    #[inline(always)]
+    fn put_column(line: &mut Self::Line, _: usize, lanes: &[f32; WIDTH], _: f32) {
+        line.0 = *lanes;
     }
 }
 
@@ -173,13 +178,17 @@ impl Element for Bf16 {
         sum
     }
     #[inline(always)]
-    fn convert<S: Lanes>(_: S, row: &[f32], words: &mut [u32]) -> f32 {
-        let (pairs, rest) = row.as_chunks::<2>();
-        for (word, pair) in words.iter_mut().zip(pairs) {
-            *word = u32::from(f32_to_bf16(pair[0])) | u32::from(f32_to_bf16(pair[1])) << 16;
+    fn convert<S: Lanes>(s: S, row: &[f32], words: &mut [u32]) -> f32 {
+        let (lines, rest) = row.as_chunks::<WIDTH>();
+        let pairs = words.as_chunks_mut().0;
+        for (out, line) in pairs.iter_mut().zip(lines) {
+            s.narrow_line(s.load(line), out);
         }
-        if let (Some(word), [last]) = (words.get_mut(pairs.len()), rest) {
-            *word = u32::from(f32_to_bf16(*last));
+        if !rest.is_empty() {
+            let mut out = [0; WIDTH / 2];
+            s.narrow_line(load_part(s, rest), &mut out);
+            let words = &mut words[lines.len() * out.len()..][..rest.len().div_ceil(2)];
+            words.copy_from_slice(&out[..words.len()]);
         }
         1.0
     }
@@ -188,13 +197,23 @@ impl Element for Bf16 {
         words
     }
     #[inline(always)]
-    fn scale(_: &[f32]) -> f32 {
+    fn scale<S: Lanes>(_: S, _: &[f32]) -> f32 {
         1.0
     }
     #[inline(always)]
-    fn put(line: &mut Self::Line, lane: usize, column: usize, x: f32) -> i32 {
-        line.0[2 * lane + column] = f32_to_bf16(x);
+    fn put_lane(line: &mut Self::Line, lane: usize, columns: &[f32], _: f32) -> i32 {
+        let mut pair = [0; 2];
+        for (narrow, x) in pair.iter_mut().zip(columns) {
+            *narrow = f32_to_bf16(*x);
+        }
+        line.0.as_chunks_mut().0[lane] = pair;
         0
+    }
+    #[inline(always)]
+    fn put_column(line: &mut Self::Line, column: usize, lanes: &[f32; WIDTH], _: f32) {
+        for (pair, x) in line.0.as_chunks_mut::<2>().0.iter_mut().zip(lanes) {
+            pair[column] = f32_to_bf16(*x);
+        }
     }
 }
 
@@ -232,13 +251,13 @@ impl Element for Int8 {
     #[inline(always)]
     fn convert<S: Lanes>(s: S, row: &[f32], words: &mut [u32]) -> f32 {
         let scale = largest_magnitude(s, row) / 32767.0;
-        sixteen_bits(row, inverse(scale), 32768, words);
+        sixteen_bits(s, row, inverse(scale), 32768, words);
         scale
     }
     #[inline(always)]
     fn convert_positive<S: Lanes>(s: S, row: &[f32], words: &mut [u32]) -> f32 {
         let scale = largest_magnitude(s, row) / 65535.0;
-        sixteen_bits(row, inverse(scale), 0, words);
+        sixteen_bits(s, row, inverse(scale), 0, words);
         scale
     }
     #[inline(always)]
@@ -246,39 +265,53 @@ impl Element for Int8 {
         words.as_chunks().0
     }
     #[inline(always)]
-    fn scale(row: &[f32]) -> f32 {
-        largest_magnitude(Plain, row) / 127.0
+    fn scale<S: Lanes>(s: S, row: &[f32]) -> f32 {
+        largest_magnitude(s, row) / 127.0
     }
     #[inline(always)]
-    fn put(line: &mut Self::Line, lane: usize, column: usize, x: f32) -> i32 {
-        // Adding 1.5 * 2^23 leaves the rounded integer in the low bits.
-        let integer = (x + 12_582_912.0).to_bits() as i8;
-        line.0[4 * lane + column] = integer;
-        i32::from(integer)
+    fn put_lane(line: &mut Self::Line, lane: usize, columns: &[f32], inverse: f32) -> i32 {
+        let mut four = [0; 4];
+        for (integer, x) in four.iter_mut().zip(columns) {
+            *integer = nearest(x * inverse);
+        }
+        line.0.as_chunks_mut().0[lane] = four;
+        four.into_iter().map(i32::from).sum()
     }
+    #[inline(always)]
+    fn put_column(line: &mut Self::Line, column: usize, lanes: &[f32; WIDTH], inverse: f32) {
+        // As words, so that all lanes are read, changed and written together.
+        let shift = 8 * column;
+        for (four, x) in line.0.as_chunks_mut::<4>().0.iter_mut().zip(lanes) {
+            let others = u32::from_le_bytes(four.map(|x| x as u8)) & !(0xff << shift);
+            let word = others | u32::from(nearest(x * inverse) as u8) << shift;
+            *four = word.to_le_bytes().map(|x| x as i8);
+        }
+    }
+}
+
+/// The nearest integer of a value in -128..=127, ties to even.
+#[inline(always)]
+fn nearest(x: f32) -> i8 {
+    // Adding 1.5 * 2^23 leaves the rounded integer in the low bits.
+    (x + 12_582_912.0).to_bits() as i8
 }
 
 /// The high bytes, then the low bytes, of `offset` more than the values times
 /// `inverse`, four values a group.
 #[inline(always)]
-fn sixteen_bits(row: &[f32], inverse: f32, offset: u32, words: &mut [u32]) {
-    let (fours, rest) = row.as_chunks::<4>();
-    let mut last = [0.0; 4];
-    last[..rest.len()].copy_from_slice(rest);
-    let last = (!rest.is_empty()).then_some(&last);
-    let groups = words.as_chunks_mut::<2>().0.iter_mut();
-    for (words, four) in groups.zip(fours.iter().chain(last)) {
-        // Adding 1.5 * 2^23 leaves the rounded integer in the low bits.
-        let bits = four.map(|x| (x * inverse + 12_582_912.0).to_bits().wrapping_add(offset));
-        words[0] = pack(bits.map(|b| b >> 8));
-        words[1] = pack(bits);
+fn sixteen_bits<S: Lanes>(s: S, row: &[f32], inverse: f32, offset: u32, words: &mut [u32]) {
+    let inverse = s.splat(inverse);
+    let (lines, rest) = row.as_chunks::<WIDTH>();
+    let groups = words.as_chunks_mut().0;
+    for (out, line) in groups.iter_mut().zip(lines) {
+        s.bytes(s.mul(s.load(line), inverse), offset, out);
     }
-}
-
-/// The low bytes of four words, the first lowest.
-#[inline(always)]
-fn pack(words: [u32; 4]) -> u32 {
-    u32::from_le_bytes(words.map(|w| w as u8))
+    if !rest.is_empty() {
+        let mut out = [0; WIDTH / 2];
+        s.bytes(s.mul(load_part(s, rest), inverse), offset, &mut out);
+        let words = &mut words[lines.len() * out.len()..][..2 * rest.len().div_ceil(4)];
+        words.copy_from_slice(&out[..words.len()]);
+    }
 }
 
 #[inline(always)]

@@ -108,6 +108,21 @@ pub trait Lanes: Copy + Send + Sync {
             bf16_to_f32((pairs[i / 2] >> (16 * (i % 2))) as u16)
         }))
     }
+    /// Integers of sixteen bits, the nearest to `a` and `offset` more, ties to even:
+    /// for each four lanes a word of their high bytes, the first lowest, and one of
+    /// their low bytes. `|a| < 2^22`.
+    #[inline(always)]
+    fn bytes(self, a: Self::F, offset: u32, out: &mut [u32; WIDTH / 2]) {
+        let mut values = [0.0; WIDTH];
+        self.store(a, &mut values);
+        let fours = values.as_chunks::<4>().0;
+        for (words, four) in out.as_chunks_mut().0.iter_mut().zip(fours) {
+            // Adding 1.5 * 2^23 leaves the rounded integer in the low bits.
+            let bits = four.map(|x| (x + 12_582_912.0).to_bits().wrapping_add(offset));
+            let word = |byte: u32| u32::from_le_bytes(bits.map(|b| (b >> (8 * byte)) as u8));
+            *words = [word(1), word(0)];
+        }
+    }
     /// Turns rows into columns.
     #[inline(always)]
     fn transpose(self, block: &mut [[u32; WIDTH]; WIDTH]) {

@@ -173,6 +173,17 @@ impl Lanes for Avx512 {
         })
     }
     #[inline(always)]
+    fn bytes(self, a: __m512, offset: u32, out: &mut [u32; WIDTH / 2]) {
+        proven!({
+            let bits = _mm512_add_epi32(_mm512_cvtps_epi32(a), _mm512_set1_epi32(offset as i32));
+            let order = _mm_setr_epi8(1, 5, 9, 13, 0, 4, 8, 12, -1, -1, -1, -1, -1, -1, -1, -1);
+            let bytes = _mm512_shuffle_epi8(bits, _mm512_broadcast_i32x4(order));
+            let halves = _mm512_setr_epi64(0, 2, 4, 6, 0, 0, 0, 0);
+            let words = _mm512_castsi512_si256(_mm512_permutexvar_epi64(halves, bytes));
+            _mm256_storeu_si256(out.as_mut_ptr().cast(), words)
+        })
+    }
+    #[inline(always)]
     fn transpose(self, block: &mut [[u32; WIDTH]; WIDTH]) {
         proven!({
             let rows = (*block).map(|row| _mm512_loadu_si512(row.as_ptr().cast()));

@@ -9,6 +9,7 @@
 //! last block and group are zeros.
 
 use crate::elements::{Bf16, Element, F32, Int8, put_row};
+use crate::lanes::Plain;
 use crate::memory::Piece;
 use crate::shared::SharedMut;
 use crate::team::Team;
@@ -167,7 +168,8 @@ fn pack<E: Element, X: Send>(
         }
         for (row, values) in values.chunks(columns.max(1)).enumerate() {
             let (half, lane) = (row / 16, row % 16);
-            (offsets[half][lane], scales[half][lane]) = put_row::<E>(lines, half, lane, values);
+            (offsets[half][lane], scales[half][lane]) =
+                put_row::<_, E>(Plain, lines, half, lane, values);
         }
     });
     let failed = failed.into_inner().unwrap_or_else(PoisonError::into_inner);

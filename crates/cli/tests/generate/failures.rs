@@ -32,6 +32,7 @@ fn wrong_use_says_what_is_right_and_leaves_nothing() {
         ("--seconds 0", "--seconds must be above 0"),
         ("--seconds inf", "--seconds must be above 0"),
         ("--bars 0", "--bars"),
+        ("--max-to-generate 0", "--max-to-generate"),
         ("--num-samples 0", "--num-samples"),
         ("--num-samples 1000", "--num-samples"),
         ("--threads 0", "--threads"),

@@ -71,7 +71,7 @@ pub struct Args {
     /// Most tokens to generate [default: 1000, without limit where another
     /// limit is given].
     #[arg(long, value_name = "N")]
-    pub max_to_generate: Option<usize>,
+    pub max_to_generate: Option<NonZeroUsize>,
     /// Most seconds of music to generate.
     #[arg(long, value_name = "SECONDS")]
     pub seconds: Option<f64>,
@@ -189,7 +189,7 @@ impl Args {
         let limited = self.seconds.is_some() || self.bars.is_some() || self.notes.is_some();
         let default = (!limited).then_some(DEFAULT_TOKENS);
         Length {
-            tokens: self.max_to_generate.or(default),
+            tokens: self.max_to_generate.map(NonZeroUsize::get).or(default),
             seconds: self.seconds,
             bars: self.bars.map(NonZeroUsize::get),
             notes: self.notes.map(NonZeroUsize::get),
