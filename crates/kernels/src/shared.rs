@@ -1,5 +1,6 @@
 //! A mutable slice that several threads write in disjoint parts.
 
+use crate::lanes::Lanes;
 use std::marker::PhantomData;
 
 /// A `&mut [T]` whose parts are handed out by index.
@@ -21,6 +22,12 @@ impl<'a, T> SharedMut<'a, T> {
             len: slice.len(),
             slice: PhantomData,
         }
+    }
+
+    /// Asks for the cache line of an element that a part will hold.
+    #[inline(always)]
+    pub(crate) fn prefetch<S: Lanes>(&self, s: S, at: usize) {
+        s.prefetch(self.start.wrapping_add(at));
     }
 
     /// The `len` elements from `from` on. Panics outside the slice.

@@ -22,6 +22,10 @@ pub(crate) trait Sink<S: Lanes> {
     /// The sums of `S::HEIGHT` rows from `row` on and of the panel of columns
     /// that begins at `column`. Rows and columns may reach past the matrix.
     fn take(&mut self, s: S, tile: &Tile, row: usize, column: usize);
+    /// Comes before a tile is multiplied: asks for the memory that
+    /// [`take`](Self::take) will meet.
+    #[inline(always)]
+    fn expect(&self, _: S, _row: usize, _column: usize) {}
 }
 
 /// Multiplies `rows` rows of `left`, rounded up to whole tiles, with the panels
@@ -40,6 +44,7 @@ pub(crate) fn product<S: Lanes, C: Cells>(
     for column in columns.step_by(S::LINES * WIDTH) {
         let (panel, lines) = right.panel::<S>(column, k.start, k.end);
         for row in (0..rows).step_by(S::HEIGHT) {
+            sink.expect(s, row, column);
             tile::<S, C>(s, left.tile(row, k.start), panel, lines, &mut sums);
             sink.take(s, &sums, row, column);
         }

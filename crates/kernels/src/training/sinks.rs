@@ -181,6 +181,16 @@ pub(crate) struct HiddenGradient<'a, C> {
 
 impl<S: Lanes, C: Cells> Sink<S> for HiddenGradient<'_, C> {
     #[inline(always)]
+    fn expect(&self, s: S, row: usize, column: usize) {
+        let rows = self.before[row * self.stride..].chunks(self.stride);
+        for cells in rows.take(S::HEIGHT) {
+            let lines = cells[column / C::GROUP..].chunks(WIDTH);
+            lines
+                .take(S::LINES.div_ceil(C::GROUP))
+                .for_each(|line| s.prefetch(line.as_ptr()));
+        }
+    }
+    #[inline(always)]
     fn take(&mut self, s: S, tile: &Tile, row: usize, column: usize) {
         let height = (self.rows - row).min(S::HEIGHT);
         let zero = s.splat(0.0);

@@ -5,7 +5,7 @@
 //! task each, all in one phase. A block stays in the second-level cache while
 //! its sum runs over the tokens.
 
-use crate::lanes::Lanes;
+use crate::lanes::{Lanes, WIDTH};
 use crate::shared::SharedMut;
 use crate::team::Team;
 use crate::training::cells::{CellKernel, Cells, Layout, With};
@@ -127,6 +127,15 @@ impl CellKernel for Block<'_> {
 }
 
 impl<S: Lanes> Sink<S> for Block<'_> {
+    #[inline(always)]
+    fn expect(&self, s: S, row: usize, column: usize) {
+        for row in (self.rows.start + row..self.rows.end).take(S::HEIGHT) {
+            let at = row * self.all_columns + column;
+            for line in (column..self.columns.end).step_by(WIDTH).take(S::LINES) {
+                self.out.prefetch(s, at + line - column);
+            }
+        }
+    }
     #[inline(always)]
     fn take(&mut self, s: S, tile: &Tile, row: usize, column: usize) {
         let width = (self.columns.end - column).min(16 * S::LINES);
