@@ -10,11 +10,17 @@ use std::ops::Range;
 
 use super::cells::Cells;
 use super::panels::Right;
-use super::tile::{EMPTY, Left, Tile, tile};
+use super::tile::{EMPTY, Left, Tile, tile_before};
 use crate::lanes::{Lanes, WIDTH};
 
 /// Cells along `k` that are multiplied at a time where the sink can add.
 pub(crate) const DEPTH: usize = 1024;
+
+/// Cells of a right operand that stays in the second-level cache (1 MB) from one
+/// block of rows to the next. Panels of a larger one, such as the head's weights,
+/// are asked for while the panel before is multiplied: with few rows a panel, the
+/// first tile would wait for it.
+const NEAR: usize = 1 << 18;
 
 /// Takes the tiles of a product. A trait and not a closure: a closure would not
 /// be compiled for the instruction set that calls it.
@@ -41,11 +47,19 @@ pub(crate) fn product<S: Lanes, C: Cells>(
     sink: &mut impl Sink<S>,
 ) {
     let mut sums = EMPTY;
-    for column in columns.step_by(S::LINES * WIDTH) {
+    let step = S::LINES * WIDTH;
+    let tiles = rows.div_ceil(S::HEIGHT);
+    for column in columns.clone().step_by(step) {
         let (panel, lines) = right.panel::<S>(column, k.start, k.end);
-        for row in (0..rows).step_by(S::HEIGHT) {
+        let next = (right.cells.len() > NEAR && column + step < columns.end)
+            .then(|| right.panel::<S>(column + step, k.start, k.end).0);
+        for tile in 0..tiles {
+            let row = tile * S::HEIGHT;
+            // Each tile asks for its share of the next panel.
+            let next = next.map(|next| &next[next.len() / tiles * tile..]);
             sink.expect(s, row, column);
-            tile::<S, C>(s, left.tile(row, k.start), panel, lines, &mut sums);
+            let left = left.tile(row, k.start);
+            tile_before::<S, C>(s, left, panel, lines, next, &mut sums);
             sink.take(s, &sums, row, column);
         }
     }

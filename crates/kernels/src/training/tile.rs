@@ -75,6 +75,7 @@ fn sums<S: Lanes, C: Cells, const R: usize, const L: usize>(
     s: S,
     left: Left,
     right: &[u32],
+    next: Option<&[u32]>,
     tile: &mut Tile,
 ) {
     let (lines, _) = right.as_chunks::<WIDTH>();
@@ -84,6 +85,9 @@ fn sums<S: Lanes, C: Cells, const R: usize, const L: usize>(
     assert!(k == 0 || last < left.cells.len(), "left operand too short");
     let mut sums = [[s.splat(0.0); L]; R];
     for (k, lines) in lines.iter().enumerate() {
+        if let Some(next) = next {
+            s.prefetch(next.as_ptr().wrapping_add(k * WIDTH));
+        }
         for (row, sums) in sums.iter_mut().enumerate() {
             // SAFETY: at most `last`, asserted above.
             let a = unsafe {
@@ -113,10 +117,24 @@ pub(crate) fn tile<S: Lanes, C: Cells>(
     lines: usize,
     out: &mut Tile,
 ) {
+    tile_before::<S, C>(s, left, right, lines, None, out);
+}
+
+/// [`tile`], which asks meanwhile for the memory where `next` begins, a line of
+/// the cache for each `k`.
+#[inline(always)]
+pub(crate) fn tile_before<S: Lanes, C: Cells>(
+    s: S,
+    left: Left,
+    right: &[u32],
+    lines: usize,
+    next: Option<&[u32]>,
+    out: &mut Tile,
+) {
     match (S::HEIGHT, lines) {
-        (8, 3) => sums::<S, C, 8, 3>(s, left, right, out),
-        (8, 2) => sums::<S, C, 8, 2>(s, left, right, out),
-        (8, _) => sums::<S, C, 8, 1>(s, left, right, out),
-        _ => sums::<S, C, 4, 1>(s, left, right, out),
+        (8, 3) => sums::<S, C, 8, 3>(s, left, right, next, out),
+        (8, 2) => sums::<S, C, 8, 2>(s, left, right, next, out),
+        (8, _) => sums::<S, C, 8, 1>(s, left, right, next, out),
+        _ => sums::<S, C, 4, 1>(s, left, right, next, out),
     }
 }
