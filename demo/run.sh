@@ -25,3 +25,8 @@ cargo run --quiet --release --locked -p score --example pieces -- "$out/midis"
 "$tchaikovsky" generate --model "$out/run" --seconds 30 --temperature 0.8 \
     --output-file "$out/from-nothing.mid"
 "$tchaikovsky" inspect "$out/continued.mid" "$out/from-nothing.mid"
+cat <<TOLD
+
+Hear it, and play with this small model, on a page in your browser:
+  $tchaikovsky serve --model $out/run --open
+TOLD

@@ -29,12 +29,13 @@ command -v npm >/dev/null || missing+=(npm)
 if ((${#missing[@]})); then
     sudo=$( ((EUID == 0)) || echo sudo)
     $sudo apt-get update -qq
-    DEBIAN_FRONTEND=noninteractive $sudo apt-get install -qq --no-install-recommends -y "${missing[@]}"
+    $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends -y "${missing[@]}" >/dev/null
 fi
 npm=${STUDIO_NPM:-$work/npm}
 if [[ ! -d $npm/node_modules/playwright-core ]]; then
     mkdir -p "$npm"
-    npm install --prefix "$npm" --silent --no-audit --no-fund playwright-core@1.65.1
+    # A version that Debian's Node.js 18 still runs.
+    npm install --prefix "$npm" --silent --no-audit --no-fund playwright-core@1.57.0
 fi
 
 model=${STUDIO_MODEL:-}

@@ -16,6 +16,7 @@ export async function serve(port = 0) {
     url,
     port: new URL(url).port,
     async end() {
+      if (server.exitCode !== null) return;
       server.kill("SIGTERM");
       await once(server, "exit");
     },
@@ -46,7 +47,7 @@ export async function open(browser, url, options = {}) {
 }
 
 /** Waits until something holds in the page. */
-export function until(page, what, argument, timeout = 20000) {
+export function until(page, what, argument, timeout = 30000) {
   return page.waitForFunction(what, argument, { timeout, polling: 50 });
 }
 

@@ -97,7 +97,7 @@ fn what_cannot_be_served_is_said_with_a_remedy() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
     let cases = [
-        (vec!["--port", &port], "--port N"),
+        (vec!["--port", &port], "take another by --port N"),
         (
             vec!["--port", "0", "--model", "nowhere"],
             "tchaikovsky train",

@@ -21,7 +21,7 @@ let dragging = false;
 let stale = false;
 
 const settings = new Settings();
-const player = new Player(() => { stale = true; });
+const player = new Player(() => { stale = true; }, silenced);
 const session = new Session(show);
 const composer = new Composer({ session, player, tell, changed: () => { stale = true; } });
 const keyboard = new Keyboard(element("keys"));
@@ -40,6 +40,11 @@ function tell(text, error = null) {
   status.textContent = text;
   status.classList.toggle("wrong", error !== null);
   if (error?.code === "gone") awaitServer();
+}
+
+/** The piano does not answer. */
+function silenced(error) {
+  tell(error.message, { code: "gone" });
 }
 
 /** Asks now and then whether the server is back. */
@@ -197,10 +202,15 @@ async function beginWith(title, midi, example = null, seconds = PROMPT) {
   tell("Choose how much of it is the prompt, and continue it.");
 }
 
+function isRecording({ type }) {
+  return /^(audio|video)\//.test(type) && !/midi?$/.test(type);
+}
+
 async function open(file) {
   if (!file) return;
   element("source").value = "";
   try {
+    if (isRecording(file)) throw new Error("This is a recording. What is needed are notes: a MIDI file, whose name ends in .mid.");
     if (file.size > 4 << 20) throw new Error("This file is too large to be a piece of piano music.");
     await beginWith(file.name.replace(/\.midi?$/i, ""), new Uint8Array(await file.arrayBuffer()));
   } catch (error) {
@@ -261,7 +271,7 @@ async function copyLink() {
 function toggle() {
   if (element("play").disabled) return;
   if (player.playing) player.pause();
-  else player.play().catch((error) => tell(error.message, { ...error, code: "gone" }));
+  else player.play().catch(silenced);
 }
 
 function move(seconds) {

@@ -10,10 +10,14 @@ const AHEAD = 0.25;
 const RING = 3;
 
 export class Player {
-  /** `changed()` is called when it starts, stops or waits. */
-  constructor(changed) {
-    this.sound = new Sound((state) => this.heard(state));
+  /**
+   * `changed()` is called when it starts, stops or waits, `silenced(error)`
+   * when it stopped because the piano is gone.
+   */
+  constructor(changed, silenced) {
+    this.sound = new Sound((state) => this.heard(state), () => this.lost());
     this.changed = changed;
+    this.silenced = silenced;
     this.take = null;
     this.playing = false;
     this.waiting = false;
@@ -80,6 +84,13 @@ export class Player {
     this.waiting = false;
     this.sound.begin();
     this.changed();
+  }
+
+  /** The piano is gone: goes on with another, if there is one. */
+  lost() {
+    if (!this.playing) return;
+    this.pause();
+    this.play().catch(this.silenced);
   }
 
   seek(seconds) {

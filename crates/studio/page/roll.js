@@ -204,7 +204,10 @@ export class Roll {
       context.fillStyle = named("label");
       const minutes = Math.floor(at / 60);
       const seconds = step < 1 ? (at % 60).toFixed(1) : Math.round(at % 60);
-      context.fillText(`${minutes}:${String(seconds).padStart(2, "0")}`, this.x(at), height - SECONDS_LANE / 2);
+      const text = `${minutes}:${String(seconds).padStart(2, "0")}`;
+      // A label that the edge would cut is left out.
+      if (this.x(at) + context.measureText(text).width / 2 > width) continue;
+      context.fillText(text, this.x(at), height - SECONDS_LANE / 2);
     }
     context.fillStyle = named("label");
     context.textAlign = "right";

@@ -8,9 +8,13 @@
 import { Line } from "/page/line.js";
 
 export class Sound {
-  /** `heard(state)` is called about fifty times a second. */
-  constructor(heard) {
+  /**
+   * `heard(state)` is called about fifty times a second, `lost()` when the
+   * piano is gone that was there.
+   */
+  constructor(heard, lost) {
     this.heard = heard;
+    this.lost = lost;
     this.context = null;
     this.socket = null;
     this.epoch = 0;
@@ -84,8 +88,11 @@ export class Sound {
       };
       socket.onmessage = ({ data }) => this.answer(data);
       socket.onclose = () => {
-        if (this.socket === socket) this.socket = null;
-        reject(new Error("The server's piano does not answer."));
+        if (this.socket === socket) {
+          this.socket = null;
+          this.lost();
+        }
+        reject(new Error("The server's piano does not answer. Is the program still running?"));
       };
     }).finally(() => {
       this.opening = null;

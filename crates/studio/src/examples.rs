@@ -17,7 +17,7 @@ pub(crate) struct Example {
     pub midi: &'static [u8],
 }
 
-/// All of them; written as notes by `score`'s example `pieces`.
+/// All of them; written as notes by `score`'s examples `pieces` and `prompts`.
 const EXAMPLES: [Example; 4] = [
     Example {
         name: "ode-to-joy",
@@ -27,7 +27,7 @@ const EXAMPLES: [Example; 4] = [
     Example {
         name: "greensleeves",
         title: "Greensleeves (English, 16th century)",
-        midi: include_bytes!("../examples/greensleeves.mid"),
+        midi: include_bytes!("../../../examples/prompts/greensleeves.mid"),
     },
     Example {
         name: "ah-vous-dirai-je",

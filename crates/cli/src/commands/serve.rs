@@ -1,11 +1,13 @@
 //! `tchaikovsky serve`: the page and its API.
 
+use std::io::ErrorKind;
 use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::thread::available_parallelism;
 
-use anyhow::Context;
+use anyhow::anyhow;
 use studio::{Limits, Model, OpenEngine, Studio};
 
 use super::generate::{Computing, Parts};
@@ -34,22 +36,23 @@ pub struct Args {
     /// addresses. May be given several times.
     #[arg(long, value_name = "NAME")]
     name: Vec<String>,
+    /// Open the page in your browser at once.
+    #[arg(long)]
+    open: bool,
     #[command(flatten)]
     computing: Computing,
 }
 
 const EXAMPLES: &str = "\
 Examples:
-  tchaikovsky serve --model run
+  tchaikovsky serve --model run --open
   tchaikovsky serve --model small --model large --port 9000
   tchaikovsky serve --model run --host 0.0.0.0 --name music.example";
 
 /// Runs the command.
 pub fn run(args: Args) -> anyhow::Result<()> {
     let address = SocketAddr::new(args.host, args.port);
-    let listener = TcpListener::bind(address).with_context(|| {
-        format!("cannot listen on {address}; another program may: choose a port by --port N")
-    })?;
+    let listener = TcpListener::bind(address).map_err(|error| cannot_listen(address, &error))?;
     let mut computing = args.computing;
     let cores = available_parallelism().map_or(1, usize::from);
     let all_but_one = u8::try_from(cores.saturating_sub(1)).unwrap_or(u8::MAX);
@@ -57,13 +60,49 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     let models = args.model.iter().map(|path| model(path, &computing));
     let models: Vec<Model> = models.collect::<anyhow::Result<_>>()?;
     if models.is_empty() {
-        eprintln!("no model: MIDI files can be heard and seen; to generate, give --model DIR");
+        eprintln!(
+            "no model: MIDI files can be heard and seen, but not continued; for that give --model DIR, a folder that `tchaikovsky train` wrote"
+        );
     }
     let studio = Studio::start(models, args.name, Limits::default())?;
     let stopped = stop::on_signal()?;
-    say!("http://{}", listener.local_addr()?);
-    eprintln!("open this address in your browser; Ctrl-C ends the program");
+    let page = format!("http://{}", listener.local_addr()?);
+    say!("{page}");
+    eprintln!(
+        "open this address in a browser, and leave this window open; Ctrl-C ends the program"
+    );
+    if args.open {
+        open(&page);
+    }
     Ok(studio::serve(&studio, listener, stopped)?)
+}
+
+fn cannot_listen(address: SocketAddr, error: &std::io::Error) -> anyhow::Error {
+    match error.kind() {
+        ErrorKind::AddrInUse => anyhow!(
+            "port {} is in use, perhaps by this program in another window; take another by --port N",
+            address.port()
+        ),
+        _ => anyhow!("cannot listen on {address}: {error}"),
+    }
+}
+
+/// Has the desktop open the page; where there is none, the address was printed.
+fn open(page: &str) {
+    let mut command = if cfg!(target_os = "macos") {
+        Command::new("open")
+    } else if cfg!(windows) {
+        Command::new("explorer")
+    } else {
+        Command::new("xdg-open")
+    };
+    let quiet = command
+        .arg(page)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    if let Err(error) = quiet.spawn() {
+        eprintln!("no browser could be opened: {error}");
+    }
 }
 
 /// A model under the name of its folder.

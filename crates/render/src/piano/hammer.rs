@@ -26,7 +26,7 @@ impl Blow {
     /// The blow of a key struck with a MIDI velocity.
     ///
     /// The hammer's speed is what player pianos make of MIDI velocity (Goebl and
-    /// Bresin 2001). A hammer whose felt stiffens as it is compressed leaves the
+    /// Bresin 2003). A hammer whose felt stiffens as it is compressed leaves the
     /// string sooner the faster it comes (contact time falls by the power
     /// (1 - p) / (1 + p) of its speed), so louder is brighter.
     pub fn new(key: u8, velocity: u8) -> Self {
