@@ -1,5 +1,6 @@
 //! `tchaikovsky`: learns from piano MIDI and performs.
 
+mod built_in;
 mod commands;
 mod device;
 mod option_file;
@@ -30,12 +31,13 @@ struct Cli {
 
 const EXAMPLES: &str = "\
 Examples:
+  tchaikovsky generate
+  tchaikovsky serve --open
   tchaikovsky tokenize --midis-dir recordings --out-dir dataset --out-tokenizer tokenizer.json
   tchaikovsky train --dataset dataset --size small --out run
   tchaikovsky generate --model run --prompt-midi piece.mid --seconds 60
   tchaikovsky inspect piece.mid
-  tchaikovsky render piece.mid --out piece.wav --out piece.png
-  tchaikovsky serve --model run";
+  tchaikovsky render piece.mid --out piece.wav --out piece.png";
 
 #[derive(Subcommand)]
 enum Command {

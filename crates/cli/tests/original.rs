@@ -275,7 +275,7 @@ fn exported_weights_have_the_names_of_a_torch_module() {
         &folder,
         "export --model model --to onnx a.onnx",
         2,
-        "there is safetensors-torch",
+        "there are safetensors-torch, folder and folder-bf16",
     );
     fail(
         &folder,

@@ -1,10 +1,10 @@
-//! Weights on disk, read where they are packed.
+//! Weights on disk or in the program, read where they are packed.
 //!
 //! Each thread reads the rows that it packs next, so no more of the file is in
 //! memory than these, and reading takes part in what the threads share.
 
 use std::fs::File;
-use std::io::Read;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use half::{bf16, f16};
@@ -46,14 +46,23 @@ impl Tensors for Weights {
 /// A safetensors file of which any part can be read.
 pub struct WeightFile {
     path: PathBuf,
-    file: File,
+    place: Place,
     header: Metadata,
     /// Where the tensors begin.
     data: u64,
 }
 
+/// Where the bytes are.
+enum Place {
+    Disk(File),
+    Memory(&'static [u8]),
+}
+
 /// Length of the number that begins a safetensors file.
 const LENGTH: u64 = 8;
+
+/// Longest header that the format allows.
+const LONGEST_HEADER: u64 = 100_000_000;
 
 impl WeightFile {
     /// Reads the header of a safetensors file and checks that the file is as
@@ -62,6 +71,23 @@ impl WeightFile {
     /// # Errors
     /// [`WeightsError::Read`] or [`WeightsError::Damaged`].
     pub fn open(path: &Path) -> Result<Self, WeightsError> {
+        let file = File::open(path).map_err(|source| WeightsError::Read {
+            path: path.to_owned(),
+            source,
+        })?;
+        Self::new(path, Place::Disk(file))
+    }
+
+    /// Like [`open`](Self::open), of a file that is part of the program; `path`
+    /// is what errors call it.
+    ///
+    /// # Errors
+    /// [`WeightsError::Damaged`].
+    pub fn in_memory(bytes: &'static [u8], path: &Path) -> Result<Self, WeightsError> {
+        Self::new(path, Place::Memory(bytes))
+    }
+
+    fn new(path: &Path, place: Place) -> Result<Self, WeightsError> {
         let unreadable = |source| WeightsError::Read {
             path: path.to_owned(),
             source,
@@ -70,20 +96,18 @@ impl WeightFile {
             path: path.to_owned(),
             source,
         };
-        let mut file = File::open(path).map_err(unreadable)?;
-        let size = file.metadata().map_err(unreadable)?.len();
+        let size = place.size().map_err(unreadable)?;
         if size < LENGTH {
             return Err(damaged(SafeTensorError::HeaderTooSmall));
         }
         let mut length = [0; LENGTH as usize];
-        file.read_exact(&mut length).map_err(unreadable)?;
+        place.read_at(&mut length, 0).map_err(unreadable)?;
         let length = u64::from_le_bytes(length);
-        if length > size - LENGTH {
+        if length > LONGEST_HEADER.min(size - LENGTH) {
             return Err(damaged(SafeTensorError::InvalidHeaderLength));
         }
-        let mut json = Vec::new();
-        let mut header = file.by_ref().take(length);
-        header.read_to_end(&mut json).map_err(unreadable)?;
+        let mut json = vec![0; length as usize];
+        place.read_at(&mut json, LENGTH).map_err(unreadable)?;
         let header: Metadata = serde_json::from_slice(&json)
             .map_err(|error| damaged(SafeTensorError::InvalidHeaderDeserialization(error)))?;
         let data = LENGTH + length;
@@ -92,7 +116,7 @@ impl WeightFile {
         }
         Ok(Self {
             path: path.to_owned(),
-            file,
+            place,
             header,
             data,
         })
@@ -143,7 +167,8 @@ impl Tensors for WeightFile {
         let mut offset = self.data + start as u64;
         for out in out.chunks_mut(bytes.len() / size) {
             let bytes = &mut bytes[..out.len() * size];
-            read_at(&self.file, bytes, offset).map_err(|source| WeightsError::Read {
+            let read = self.place.read_at(bytes, offset);
+            read.map_err(|source| WeightsError::Read {
                 path: self.path.clone(),
                 source,
             })?;
@@ -183,17 +208,38 @@ fn each<const SIZE: usize>(bytes: &[u8], out: &mut [f32], value: impl Fn([u8; SI
     }
 }
 
+impl Place {
+    fn size(&self) -> io::Result<u64> {
+        match self {
+            Self::Disk(file) => Ok(file.metadata()?.len()),
+            Self::Memory(bytes) => Ok(bytes.len() as u64),
+        }
+    }
+
+    fn read_at(&self, out: &mut [u8], offset: u64) -> io::Result<()> {
+        match self {
+            Self::Disk(file) => read_at(file, out, offset),
+            Self::Memory(bytes) => {
+                let from = bytes.get(offset as usize..);
+                let part = from.and_then(|bytes| bytes.get(..out.len()));
+                out.copy_from_slice(part.ok_or(io::ErrorKind::UnexpectedEof)?);
+                Ok(())
+            }
+        }
+    }
+}
+
 #[cfg(unix)]
-fn read_at(file: &File, bytes: &mut [u8], offset: u64) -> std::io::Result<()> {
+fn read_at(file: &File, bytes: &mut [u8], offset: u64) -> io::Result<()> {
     std::os::unix::fs::FileExt::read_exact_at(file, bytes, offset)
 }
 
 #[cfg(windows)]
-fn read_at(file: &File, mut bytes: &mut [u8], mut offset: u64) -> std::io::Result<()> {
+fn read_at(file: &File, mut bytes: &mut [u8], mut offset: u64) -> io::Result<()> {
     while !bytes.is_empty() {
         let read = std::os::windows::fs::FileExt::seek_read(file, bytes, offset)?;
         if read == 0 {
-            return Err(std::io::ErrorKind::UnexpectedEof.into());
+            return Err(io::ErrorKind::UnexpectedEof.into());
         }
         bytes = &mut bytes[read..];
         offset += read as u64;

@@ -30,14 +30,17 @@ fn every_tensor_equals_that_of_the_whole_file() {
     let path = fixture("weights_f32.safetensors");
     let whole = Weights::read(&path).unwrap();
     let file = WeightFile::open(&path).unwrap();
+    let bytes = std::fs::read(&path).unwrap().leak();
+    let memory = WeightFile::in_memory(bytes, &path).unwrap();
     assert!(whole.iter().count() > 20);
     for (name, array) in whole.iter() {
         let all = &array.values;
         assert_eq!(&values(&file, name, 0, all.len()).unwrap(), all);
+        assert_eq!(&values(&memory, name, 0, all.len()).unwrap(), all);
         assert_eq!(&values(&whole, name, 0, all.len()).unwrap(), all);
         let part = values(&file, name, all.len() / 3, all.len() / 2).unwrap();
         assert_eq!(part, all[all.len() / 3..][..all.len() / 2]);
-        for tensors in [&file as &dyn Tensors, &whole] {
+        for tensors in [&file as &dyn Tensors, &memory, &whole] {
             let beyond = values(tensors, name, 1, all.len());
             assert!(matches!(beyond, Err(WeightsError::Missing { .. })));
         }

@@ -2,7 +2,7 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `model.safetensors` | the weights, f32, under Equinox's names; linear weights are `[out, in]` |
+//! | `model.safetensors` | the weights, f32 or bf16, under Equinox's names; linear weights are `[out, in]` |
 //! | `config.json` | [`ModelConfig`] and `tokenizer_sha256` |
 //! | `tokenizer.json` | the tokenizer, byte for byte |
 //! | `README.md` | the model card |
@@ -21,7 +21,7 @@ use thiserror::Error;
 use crate::atomic::{write_folder, write_synced};
 use crate::config::{ConfigError, ModelConfig};
 use crate::parameters::parameters;
-use crate::save::{SaveError, Source, write_weights};
+use crate::save::{SaveError, Source, Stored, write_weights};
 use crate::weights::{Weights, WeightsError};
 
 /// Name of the file of weights.
@@ -124,6 +124,21 @@ pub struct ModelFolder {
     pub card: String,
 }
 
+/// The files of a model folder in memory.
+#[derive(Debug, Clone, Copy)]
+pub struct Files<'a> {
+    /// What errors call the folder.
+    pub folder: &'a Path,
+    /// [`CONFIG_FILE`].
+    pub config: &'a [u8],
+    /// [`WEIGHTS_FILE`].
+    pub weights: &'a [u8],
+    /// [`TOKENIZER_FILE`].
+    pub tokenizer: &'a [u8],
+    /// [`CARD_FILE`], Markdown.
+    pub card: &'a str,
+}
+
 #[derive(Serialize, Deserialize)]
 struct ConfigFile {
     #[serde(flatten)]
@@ -142,24 +157,41 @@ impl ModelFolder {
         if !folder.is_dir() {
             return Err(FolderError::NoFolder(folder.to_owned()));
         }
-        let (config, expected) = read_config_and_hash(&folder.join(CONFIG_FILE))?;
-        let tokenizer = read_file(&folder.join(TOKENIZER_FILE))?;
+        let file = |name| read_file(&folder.join(name));
+        Self::from_files(Files {
+            folder,
+            config: &file(CONFIG_FILE)?,
+            weights: &file(WEIGHTS_FILE)?,
+            tokenizer: &file(TOKENIZER_FILE)?,
+            card: &fs::read_to_string(folder.join(CARD_FILE)).unwrap_or_default(),
+        })
+    }
+
+    /// Reads and checks a model folder that is in memory.
+    ///
+    /// # Errors
+    /// As for [`read`](Self::read).
+    pub fn from_files(files: Files<'_>) -> Result<Self, FolderError> {
+        let path = |name| files.folder.join(name);
+        let (config, expected) = parse_config_and_hash(files.config, &path(CONFIG_FILE))?;
         let of_weights = |source| FolderError::Weights {
-            folder: folder.to_owned(),
+            folder: files.folder.to_owned(),
             source,
         };
-        let weights = Weights::read(&folder.join(WEIGHTS_FILE)).map_err(of_weights)?;
+        let weights = Weights::from_bytes(files.weights, &path(WEIGHTS_FILE));
+        let weights = weights.map_err(of_weights)?;
         let in_weights = weights.metadata(HASH_KEY).map(str::to_owned);
-        let named = [(CONFIG_FILE, expected), (WEIGHTS_FILE, in_weights)];
-        let named = named.map(|(file, hash)| (folder.join(file), hash));
-        check_tokenizer(&named, &folder.join(TOKENIZER_FILE), &tokenizer)?;
+        let named = [
+            (path(CONFIG_FILE), expected),
+            (path(WEIGHTS_FILE), in_weights),
+        ];
+        check_tokenizer(&named, &path(TOKENIZER_FILE), files.tokenizer)?;
         weights.check(&config).map_err(of_weights)?;
-        let card = fs::read_to_string(folder.join(CARD_FILE)).unwrap_or_default();
         Ok(Self {
             config,
             weights,
-            tokenizer,
-            card,
+            tokenizer: files.tokenizer.to_owned(),
+            card: files.card.to_owned(),
         })
     }
 
@@ -186,6 +218,14 @@ impl ModelFolder {
         self.write_with(folder, |_| Ok(()))
     }
 
+    /// Like [`write`](Self::write), with the weights kept as `stored`.
+    ///
+    /// # Errors
+    /// [`FolderError::Write`]; what was at `folder` before is still there.
+    pub fn write_as(&self, folder: &Path, stored: Stored) -> Result<(), FolderError> {
+        write_model(folder, self.parts(), stored, |_| Ok(()))
+    }
+
     /// Like [`write`](Self::write), with further files: `extra` puts them into
     /// the folder that it is given, before that appears under its name.
     ///
@@ -196,30 +236,50 @@ impl ModelFolder {
         folder: &Path,
         extra: impl FnOnce(&Path) -> io::Result<()>,
     ) -> Result<(), FolderError> {
-        let Self {
-            config,
-            weights,
-            tokenizer,
-            card,
-        } = self;
-        write_model(folder, config, weights, tokenizer, card, extra)
+        write_model(folder, self.parts(), Stored::F32, extra)
+    }
+
+    fn parts(&self) -> Parts<'_, Weights> {
+        Parts {
+            config: &self.config,
+            weights: &self.weights,
+            tokenizer: &self.tokenizer,
+            card: &self.card,
+        }
     }
 }
 
-/// Writes a model folder with weights from any source, which are read one by
-/// one while they are written.
+/// What makes a model folder.
+#[derive(Debug, Clone, Copy)]
+pub struct Parts<'a, W> {
+    /// The model's shape.
+    pub config: &'a ModelConfig,
+    /// Its weights, read one by one while they are written.
+    pub weights: &'a W,
+    /// The bytes of `tokenizer.json`.
+    pub tokenizer: &'a [u8],
+    /// The model card, Markdown.
+    pub card: &'a str,
+}
+
+/// Writes a model folder with weights from any source; `extra` puts further
+/// files into the folder that it is given.
 ///
 /// # Errors
 /// [`FolderError::Weights`] where the source fails, or [`FolderError::Write`];
 /// what was at `folder` before is still there.
 pub fn write_model(
     folder: &Path,
-    config: &ModelConfig,
-    weights: &impl Source,
-    tokenizer: &[u8],
-    card: &str,
+    parts: Parts<'_, impl Source>,
+    stored: Stored,
     extra: impl FnOnce(&Path) -> io::Result<()>,
 ) -> Result<(), FolderError> {
+    let Parts {
+        config,
+        weights,
+        tokenizer,
+        card,
+    } = parts;
     write_folder(folder, |inside| {
         let hash = sha256(tokenizer);
         let file = ConfigFile {
@@ -233,7 +293,7 @@ pub fn write_model(
         write_synced(&inside.join(TOKENIZER_FILE), tokenizer)?;
         write_synced(&inside.join(CARD_FILE), card.as_bytes())?;
         let path = inside.join(WEIGHTS_FILE);
-        write_weights(&path, parameters(config), &header, weights)?;
+        write_weights(&path, parameters(config), &header, weights, stored)?;
         Ok(extra(inside)?)
     })
     .map_err(|error| {
@@ -301,9 +361,20 @@ pub fn read_config(path: &Path) -> Result<ModelConfig, FolderError> {
 /// # Errors
 /// Those of [`read_config`].
 pub fn read_config_and_hash(path: &Path) -> Result<(ModelConfig, Option<String>), FolderError> {
-    let bytes = read_file(path)?;
+    parse_config_and_hash(&read_file(path)?, path)
+}
+
+/// Reads the bytes of a `config.json`, which errors call `path`, and the hash of
+/// the tokenizer that it names.
+///
+/// # Errors
+/// [`FolderError::ConfigJson`] or [`FolderError::Config`].
+pub fn parse_config_and_hash(
+    bytes: &[u8],
+    path: &Path,
+) -> Result<(ModelConfig, Option<String>), FolderError> {
     let file: ConfigFile =
-        serde_json::from_slice(&bytes).map_err(|source| FolderError::ConfigJson {
+        serde_json::from_slice(bytes).map_err(|source| FolderError::ConfigJson {
             path: path.to_owned(),
             source,
         })?;

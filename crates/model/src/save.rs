@@ -7,6 +7,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, Seek, SeekFrom, Write};
 use std::path::Path;
 
+use half::bf16;
 use rayon::prelude::*;
 use safetensors::tensor::{Dtype, Metadata, TensorInfo};
 use thiserror::Error;
@@ -43,8 +44,26 @@ pub enum SaveError {
 /// The header's length is a multiple of this; it is filled with spaces.
 const ALIGNMENT: usize = 8;
 
-/// Writes `parameters` as f32 in the order of their names, with `metadata` (key,
-/// value) in the header, and waits until they are on the disk.
+/// How the values of parameters are kept on disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stored {
+    /// Four bytes each, as they are.
+    F32,
+    /// Two bytes each, rounded to the nearest.
+    Bf16,
+}
+
+impl Stored {
+    fn dtype(self) -> Dtype {
+        match self {
+            Self::F32 => Dtype::F32,
+            Self::Bf16 => Dtype::BF16,
+        }
+    }
+}
+
+/// Writes `parameters` in the order of their names, with `metadata` (key, value)
+/// in the header, and waits until they are on the disk.
 ///
 /// # Errors
 /// [`SaveError`]; then the file may be there in part.
@@ -53,16 +72,17 @@ pub fn write_weights(
     mut parameters: Vec<Parameter>,
     metadata: &[(&str, &str)],
     source: &impl Source,
+    stored: Stored,
 ) -> Result<(), SaveError> {
+    let dtype = stored.dtype();
     parameters.sort_by(|one, other| one.name.cmp(&other.name));
     let mut end = 0;
     let infos: Vec<(String, TensorInfo)> = parameters
         .into_iter()
         .map(|Parameter { name, shape, .. }| {
             let begin = end;
-            end += shape.iter().product::<usize>() * size_of::<f32>();
+            end += shape.iter().product::<usize>() * dtype.bitsize() / 8;
             let data_offsets = (begin, end);
-            let dtype = Dtype::F32;
             let info = TensorInfo {
                 dtype,
                 shape,
@@ -94,15 +114,24 @@ pub fn write_weights(
         let values = source.values(name)?;
         let mut file = OpenOptions::new().write(true).open(path)?;
         file.seek(SeekFrom::Start(data + info.data_offsets.0 as u64))?;
-        write_values(file, &values).map_err(SaveError::Write)
+        write_values(file, &values, stored).map_err(SaveError::Write)
     })?;
     Ok(file.sync_all()?)
 }
 
-fn write_values(file: File, values: &[f32]) -> io::Result<()> {
+fn write_values(file: File, values: &[f32], stored: Stored) -> io::Result<()> {
     let mut out = BufWriter::with_capacity(1 << 16, file);
-    for value in values {
-        out.write_all(&value.to_le_bytes())?;
+    match stored {
+        Stored::F32 => {
+            for value in values {
+                out.write_all(&value.to_le_bytes())?;
+            }
+        }
+        Stored::Bf16 => {
+            for value in values {
+                out.write_all(&bf16::from_f32(*value).to_le_bytes())?;
+            }
+        }
     }
     out.flush()
 }

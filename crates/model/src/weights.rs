@@ -173,12 +173,20 @@ impl Weights {
             path: path.to_owned(),
             source,
         })?;
+        Self::from_bytes(&bytes, path)
+    }
+
+    /// Reads the bytes of a safetensors file; `path` is what errors call it.
+    ///
+    /// # Errors
+    /// [`WeightsError::Damaged`] or [`WeightsError::Dtype`].
+    pub fn from_bytes(bytes: &[u8], path: &Path) -> Result<Self, WeightsError> {
         let damaged = |source| WeightsError::Damaged {
             path: path.to_owned(),
             source,
         };
-        let (_, header) = SafeTensors::read_metadata(&bytes).map_err(damaged)?;
-        let stored = SafeTensors::deserialize(&bytes).map_err(damaged)?;
+        let (_, header) = SafeTensors::read_metadata(bytes).map_err(damaged)?;
+        let stored = SafeTensors::deserialize(bytes).map_err(damaged)?;
         let mut weights = Self::default();
         if let Some(metadata) = header.metadata() {
             weights.metadata.extend(metadata.clone());

@@ -3,7 +3,9 @@
 use std::fs;
 use std::path::Path;
 
+use half::bf16;
 use model::folder::{CONFIG_FILE, TOKENIZER_FILE, WEIGHTS_FILE, read_config, sha256};
+use model::save::Stored;
 use model::{ConfigError, FolderError, ModelConfig, ModelFolder, Size, Weights, WeightsError};
 
 fn small() -> ModelConfig {
@@ -41,6 +43,32 @@ fn sizes_have_the_published_parameter_counts() {
     for size in [Size::Tiny, Size::Small, Size::Default, Size::Large] {
         assert_eq!(ModelConfig::of_size(size).validate(), Ok(()));
     }
+}
+
+#[test]
+fn half_the_size_holds_the_nearest_values() {
+    let place = tempfile::tempdir().unwrap();
+    let model = written(&place.path().join("whole"), 3);
+    let folder = place.path().join("half");
+    model.write_as(&folder, Stored::Bf16).unwrap();
+    let half = ModelFolder::read(&folder).unwrap();
+    assert_eq!((half.config, half.card), (model.config, model.card));
+    let mut rounded_up = 0;
+    for ((name, kept), (_, array)) in half.weights.iter().zip(model.weights.iter()) {
+        assert_eq!(kept.shape, array.shape, "{name}");
+        for (kept, value) in kept.values.iter().zip(&array.values) {
+            // Neither neighbour of the same sign is nearer.
+            let bits = bf16::from_f32(*kept).to_bits();
+            for neighbour in [bits.wrapping_sub(1), bits + 1] {
+                let other = bf16::from_bits(neighbour).to_f32();
+                assert!((kept - value).abs() <= (other - value).abs() || *kept == 0.0);
+            }
+            rounded_up += usize::from(kept.abs() > value.abs());
+        }
+    }
+    assert!(rounded_up > 100, "{rounded_up}");
+    let size = |folder: &Path| fs::metadata(folder.join(WEIGHTS_FILE)).unwrap().len();
+    assert!(size(&folder) < size(&place.path().join("whole")) * 3 / 4);
 }
 
 #[test]

@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use model::folder::write_model;
+use model::folder::{Parts, write_model};
+use model::save::Stored;
 
 use crate::original::Original;
 use crate::usage::wrong_use;
@@ -61,8 +62,13 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         config.max_sequence_length,
         if config.use_bf16 { "yes" } else { "no" },
     );
-    let tokenizer = &original.tokenizer_file;
-    write_model(&args.out, config, checkpoint, tokenizer, &card, |_| Ok(()))?;
+    let parts = Parts {
+        config,
+        weights: checkpoint,
+        tokenizer: &original.tokenizer_file,
+        card: &card,
+    };
+    write_model(&args.out, parts, Stored::F32, |_| Ok(()))?;
     crate::say!(
         "{}: {parameters} parameters, {} layers, {} ids",
         args.out.display(),

@@ -11,7 +11,7 @@ use anyhow::anyhow;
 use studio::{Limits, Model, OpenEngine, Studio};
 
 use super::generate::{Computing, Parts};
-use crate::{say, stop};
+use crate::{built_in, say, stop};
 
 /// Open a page in your browser where a model plays while it composes.
 ///
@@ -21,8 +21,8 @@ use crate::{say, stop};
 #[command(after_help = EXAMPLES)]
 pub struct Args {
     /// Model folder, or a folder of checkpoints (the best is taken). May be
-    /// given several times; the first is the default. Without any, MIDI files
-    /// can be heard and seen, but not continued.
+    /// given several times; the first is the default [default: the model in the
+    /// box].
     #[arg(long, value_name = "DIR")]
     model: Vec<PathBuf>,
     /// Where to listen; 0 takes any port that is free.
@@ -45,7 +45,7 @@ pub struct Args {
 
 const EXAMPLES: &str = "\
 Examples:
-  tchaikovsky serve --model run --open
+  tchaikovsky serve --open
   tchaikovsky serve --model small --model large --port 9000
   tchaikovsky serve --model run --host 0.0.0.0 --name music.example";
 
@@ -57,13 +57,13 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     let cores = available_parallelism().map_or(1, usize::from);
     let all_but_one = u8::try_from(cores.saturating_sub(1)).unwrap_or(u8::MAX);
     computing.threads.get_or_insert(all_but_one.max(1));
-    let models = args.model.iter().map(|path| model(path, &computing));
-    let models: Vec<Model> = models.collect::<anyhow::Result<_>>()?;
-    if models.is_empty() {
-        eprintln!(
-            "no model: MIDI files can be heard and seen, but not continued; for that give --model DIR, a folder that `tchaikovsky train` wrote"
-        );
-    }
+    let models = match args.model.as_slice() {
+        [] => in_the_box(&computing).map(|model| vec![model]),
+        paths => paths
+            .iter()
+            .map(|path| of_folder(path, &computing))
+            .collect(),
+    }?;
     let studio = Studio::start(models, args.name, Limits::default())?;
     let stopped = stop::on_signal()?;
     let page = format!("http://{}", listener.local_addr()?);
@@ -106,15 +106,29 @@ fn open(page: &str) {
 }
 
 /// A model under the name of its folder.
-fn model(path: &Path, computing: &Computing) -> anyhow::Result<Model> {
-    let Parts {
-        config, tokenizer, ..
-    } = Parts::open(path, None, None)?;
+fn of_folder(path: &Path, computing: &Computing) -> anyhow::Result<Model> {
     let whole = path.canonicalize().unwrap_or_else(|_| path.to_owned());
     let name = whole.file_name().unwrap_or_default().to_string_lossy();
-    let (path, computing) = (path.to_owned(), computing.clone());
+    let path = path.to_owned();
+    model(&name, computing, move || Parts::open(&path, None, None))
+}
+
+fn in_the_box(computing: &Computing) -> anyhow::Result<Model> {
+    model(built_in::NAME, computing, Parts::built_in)
+}
+
+/// A model whose parts are read whenever an engine is made.
+fn model(
+    name: &str,
+    computing: &Computing,
+    parts: impl Fn() -> anyhow::Result<Parts> + Send + Sync + 'static,
+) -> anyhow::Result<Model> {
+    let Parts {
+        config, tokenizer, ..
+    } = parts()?;
+    let computing = computing.clone();
     let open: OpenEngine = Arc::new(move |sequences| {
-        let parts = Parts::open(&path, None, None)?;
+        let parts = parts()?;
         Ok(computing.engine(&parts.config, parts.weights, sequences)?)
     });
     Ok(Model::new(name, config, tokenizer, open))

@@ -143,7 +143,7 @@ fn wrong_use_is_told() {
     place.write("junk/broken.mid", b"no music");
     fs::create_dir(place.path("empty")).unwrap();
     for (arguments, code, words) in [
-        ("evaluate", 2, "--model"),
+        ("evaluate", 2, "--dataset DIR"),
         ("evaluate --reference midis --model m", 2, "--reference"),
         ("evaluate --reference midis", 2, "--music"),
         ("evaluate --music midis --model m", 2, "--model"),

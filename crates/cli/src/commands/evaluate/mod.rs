@@ -12,8 +12,9 @@ use ::model::DeviceName;
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
-    /// Model folder, or a run (its best checkpoint is taken).
-    #[arg(long, value_name = "DIR", required_unless_present = "music")]
+    /// Model folder, or a run (its best checkpoint is taken) [default: the model
+    /// in the box].
+    #[arg(long, value_name = "DIR")]
     model: Option<PathBuf>,
     /// Evaluate on the validation pieces of this dataset.
     #[arg(long, value_name = "DIR", conflicts_with_all = ["ids", "midis"])]
@@ -52,8 +53,8 @@ Examples:
 
 /// Runs the command.
 pub fn run(args: Args) -> anyhow::Result<()> {
-    match &args.model {
-        Some(model) => model::run(&args, model),
-        None => music::run(&args.music, args.json),
+    match &args.music.music {
+        Some(folder) => music::run(folder, &args.music, args.json),
+        None => model::run(&args),
     }
 }

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use train::{Baseline, Chunks, Sets, five_gram_nats};
 
 use super::Args;
+use crate::built_in;
 use crate::device;
 use crate::progress;
 use crate::say;
@@ -68,22 +69,28 @@ struct Report {
 /// # Errors
 /// Where the folder or what to evaluate on cannot be read, or they do not belong
 /// together.
-pub fn run(args: &Args, path: &Path) -> anyhow::Result<()> {
+pub fn run(args: &Args) -> anyhow::Result<()> {
     let device = device::open(args.device)?.device;
-    let folder = train::checkpoint::resolve(path)?;
-    let (config, weights, pieces, baselines) = match &args.ids {
-        Some(ids) => {
+    let (config, weights, pieces, baselines) = match (&args.ids, &args.model) {
+        (Some(ids), Some(path)) => {
             // Ids are scored as they are, so the tokenizer need not be there.
+            let folder = train::checkpoint::resolve(path)?;
             let config = read_config(&folder.join(CONFIG_FILE))?;
             let weights = Weights::read(&folder.join(WEIGHTS_FILE))?;
             (config, weights, of_lines(ids)?, None)
         }
-        None => {
-            let model = ModelFolder::read(&folder)?;
-            let file = folder.join(TOKENIZER_FILE);
+        (Some(ids), None) => {
+            let model = built_in::or_folder(None)?;
+            (model.config, model.weights, of_lines(ids)?, None)
+        }
+        (None, path) => {
+            let path = path.as_deref();
+            let model = built_in::or_folder(path)?;
+            let name = path.unwrap_or(Path::new(built_in::NAME));
+            let file = name.join(TOKENIZER_FILE);
             let tokenizer = of_model(&model.config, &model.tokenizer, &file)?;
             let (pieces, baselines) = match &args.dataset {
-                Some(dataset) => of_dataset(args, &Dataset::open(dataset)?, path, &model)?,
+                Some(dataset) => of_dataset(args, &Dataset::open(dataset)?, name, &model)?,
                 None => (of_midis(&args.midis, &tokenizer)?, None),
             };
             (model.config, model.weights, pieces, baselines)
@@ -172,7 +179,7 @@ fn of_lines(path: &Path) -> anyhow::Result<Vec<Piece>> {
 fn of_midis(paths: &[PathBuf], tokenizer: &Tokenizer) -> anyhow::Result<Vec<Piece>> {
     if paths.is_empty() {
         return Err(wrong_use(
-            "name what to evaluate on: --dataset DIR, --ids FILE or MIDI files",
+            "name what to evaluate on: --dataset DIR, --ids FILE or MIDI files (or describe music by --music DIR)",
         ));
     }
     let piece = |path: &PathBuf| {

@@ -10,25 +10,23 @@ use super::engine::Computing;
 use crate::usage::wrong_use;
 
 /// Make music: from nothing, or continuing a MIDI file.
+///
+/// Without a model of yours, the one in the box plays.
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
-    /// Model folder, or a folder of checkpoints (the best is taken).
-    #[arg(
-        long,
-        value_name = "DIR",
-        conflicts_with = "checkpoint",
-        required_unless_present = "checkpoint"
-    )]
+    /// Model folder, or a folder of checkpoints (the best is taken) [default:
+    /// the model in the box].
+    #[arg(long, value_name = "DIR", group = "weights_from")]
     pub model: Option<PathBuf>,
     /// The same by its parts: a safetensors file, or a folder as for --model.
-    #[arg(long, value_name = "PATH")]
+    #[arg(long, value_name = "PATH", group = "weights_from")]
     pub checkpoint: Option<PathBuf>,
     /// The model's configuration [default: config.json beside the weights].
-    #[arg(long, short, value_name = "FILE")]
+    #[arg(long, short, value_name = "FILE", requires = "weights_from")]
     pub config: Option<PathBuf>,
     /// The model's tokenizer [default: tokenizer.json beside the weights].
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", requires = "weights_from")]
     pub tokenizer: Option<PathBuf>,
     /// Where to begin: with a MIDI file, or from nothing [default: file where
     /// --prompt-midi is given].
@@ -68,11 +66,12 @@ pub struct Args {
     /// How many of the latest tokens are recent.
     #[arg(long, default_value_t = 64, value_name = "TOKENS")]
     pub repetition_window: usize,
-    /// Most tokens to generate [default: 1000, without limit where another
+    /// Most tokens to generate [default: 4096, without limit where another
     /// limit is given].
     #[arg(long, value_name = "N")]
     pub max_to_generate: Option<NonZeroUsize>,
-    /// Most seconds of music to generate.
+    /// Most seconds of music to generate [default: 60, without limit where
+    /// another limit is given].
     #[arg(long, value_name = "SECONDS")]
     pub seconds: Option<f64>,
     /// Most bars to generate, after the one in which the prompt ends.
@@ -121,9 +120,10 @@ pub struct Args {
 
 const EXAMPLES: &str = "\
 Examples:
-  tchaikovsky generate --model runs/first
-  tchaikovsky generate --model runs/first --prompt-midi my.mid --seconds 60 --output-file more.mid
-  tchaikovsky generate --model runs/first --audio new.wav --picture new.png
+  tchaikovsky generate
+  tchaikovsky generate --prompt-midi my.mid --prompt-seconds 20 --output-file more.mid
+  tchaikovsky generate --audio new.wav --picture new.png
+  tchaikovsky generate --model runs/first --seconds 300 --no-end
   tchaikovsky generate --model runs/first --temperature 0.9 --top-p 0.95 --num-samples 4 --bars 32
   tchaikovsky generate --model runs/first --stream --no-end --notes 10000";
 
@@ -134,8 +134,10 @@ pub enum PromptMode {
     Unconditional,
 }
 
-/// Tokens where no limit is given.
-const DEFAULT_TOKENS: usize = 1000;
+/// Seconds where no limit is given, and tokens, for models that do not let time
+/// pass.
+const DEFAULT_SECONDS: f64 = 60.0;
+const DEFAULT_TOKENS: usize = 4096;
 
 impl Args {
     /// Refuses options that contradict one another or make no sense.
@@ -184,15 +186,21 @@ impl Args {
         }
     }
 
-    /// When samples end; tokens are counted where nothing else is.
+    /// When samples end.
     pub fn length(&self) -> Length {
-        let limited = self.seconds.is_some() || self.bars.is_some() || self.notes.is_some();
-        let default = (!limited).then_some(DEFAULT_TOKENS);
-        Length {
-            tokens: self.max_to_generate.map(NonZeroUsize::get).or(default),
+        let given = Length {
+            tokens: self.max_to_generate.map(NonZeroUsize::get),
             seconds: self.seconds,
             bars: self.bars.map(NonZeroUsize::get),
             notes: self.notes.map(NonZeroUsize::get),
+        };
+        if given != Length::default() {
+            return given;
+        }
+        Length {
+            tokens: Some(DEFAULT_TOKENS),
+            seconds: Some(DEFAULT_SECONDS),
+            ..given
         }
     }
 }

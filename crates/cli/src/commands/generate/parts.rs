@@ -5,12 +5,14 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use generate::{Tensors, WeightFile};
 use model::folder::{
-    CONFIG_FILE, HASH_KEY, TOKENIZER_FILE, WEIGHTS_FILE, check_tokenizer, read_config_and_hash,
+    CONFIG_FILE, HASH_KEY, TOKENIZER_FILE, WEIGHTS_FILE, check_tokenizer, parse_config_and_hash,
+    read_config_and_hash,
 };
 use model::{FolderError, ModelConfig, OriginalCheckpoint};
 use remi::Tokenizer;
 
 use super::Args;
+use crate::built_in;
 use crate::original::Original;
 use crate::tokenizer::of_model;
 use crate::usage::wrong_use;
@@ -32,11 +34,26 @@ pub enum Weights {
 
 impl Parts {
     /// Reads what `--model`, or `--checkpoint`, `--config` and `--tokenizer`
-    /// name.
+    /// name; without any, the model in the box.
     pub fn read(args: &Args) -> anyhow::Result<Self> {
-        let path = args.model.as_ref().or(args.checkpoint.as_ref());
-        let path = path.ok_or_else(|| wrong_use("name a model by --model DIR"))?;
-        Self::open(path, args.config.as_deref(), args.tokenizer.as_deref())
+        match args.model.as_ref().or(args.checkpoint.as_ref()) {
+            Some(path) => Self::open(path, args.config.as_deref(), args.tokenizer.as_deref()),
+            None => Self::built_in(),
+        }
+    }
+
+    /// The model in the box.
+    pub fn built_in() -> anyhow::Result<Self> {
+        let files = built_in::files()?;
+        let path = |name: &str| files.folder.join(name);
+        let (config, _) = parse_config_and_hash(files.config, &path(CONFIG_FILE))?;
+        let weights = WeightFile::in_memory(files.weights, &path(WEIGHTS_FILE))?;
+        weights.check(&config)?;
+        Ok(Self {
+            tokenizer: of_model(&config, files.tokenizer, &path(TOKENIZER_FILE))?,
+            config,
+            weights: Weights::File(weights),
+        })
     }
 
     /// Reads a model; its configuration and tokenizer lie beside it, or where

@@ -4,7 +4,7 @@ mod report;
 mod sources;
 mod table;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use corpus::Split;
 use figures::{Measured, Originals, PieceFigures, patterns};
@@ -21,7 +21,7 @@ pub struct Args {
     /// Describe the music of the MIDI files below this folder, or of a dataset's
     /// validation pieces: pitches, rhythm, dynamics, pedal, structure, loops.
     #[arg(long, value_name = "DIR", conflicts_with_all = ["model", "dataset", "ids", "midis"])]
-    music: Option<PathBuf>,
+    pub music: Option<PathBuf>,
     /// Compare with the MIDI files below this folder, or with a dataset's
     /// validation pieces.
     #[arg(long, value_name = "DIR", requires = "music", conflicts_with = "model")]
@@ -39,11 +39,11 @@ pub struct Args {
     no_structure: bool,
 }
 
-/// Describes music.
+/// Describes the music of a folder or dataset.
 ///
 /// # Errors
 /// Where a folder cannot be read or holds no piece that can be used.
-pub fn run(args: &Args, json: bool) -> anyhow::Result<()> {
+pub fn run(music: &Path, args: &Args, json: bool) -> anyhow::Result<()> {
     if args
         .first_seconds
         .is_some_and(|seconds| seconds.is_nan() || seconds <= 0.0)
@@ -55,9 +55,7 @@ pub fn run(args: &Args, json: bool) -> anyhow::Result<()> {
             .map(|path| Source::open(path, split))
             .transpose()
     };
-    let Some(music) = open(&args.music, Split::Valid)? else {
-        return Err(wrong_use("name a folder by --music, or a model by --model"));
-    };
+    let music = Source::open(music, Split::Valid)?;
     let reference = open(&args.reference, Split::Valid)?;
     let training = open(&args.training, Split::Train)?;
     let originals = training.map(|training| originals(&training)).transpose()?;

@@ -1,0 +1,112 @@
+"""A run of `train` once more in PyTorch: the same weights, examples and rates.
+
+    torch_curve.py INITIAL BATCHES METRICS OUT.jsonl STATE.pt [--steps N]
+
+INITIAL is the model.safetensors of `train --steps 0` with the run's options, BATCHES
+what the example `batches` wrote for its dataset, seed and batch size, METRICS the
+run's metrics.jsonl, whose learning rates are used. Products in bf16 (autocast),
+dropout 0.1 of attention, as in the run; only the dropout's random numbers differ.
+OUT gets a line a step: step, loss of PyTorch, loss of the run. Goes on from STATE
+where that is there.
+"""
+
+import argparse
+import json
+import pathlib
+import sys
+import time
+
+import numpy as np
+import torch
+from safetensors.torch import load_file
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent.parent / "train"))
+import torch_train  # noqa: E402
+
+ROWS, COLUMNS, SAVE_EVERY = 8, 1025, 250
+
+
+def build(weights):
+    """The benchmark's model with the weights of a model folder."""
+    vocabulary, width = weights["id_embeddings.weight"].shape
+    positions = len(weights["pos_embeddings.weight"])
+    layers = 1 + max(int(n.split(".")[2]) for n in weights if n.startswith("decoder.layers."))
+    torch_train.VOCABULARY = vocabulary
+    model = torch_train.Transformer(width // 64, 64, layers, positions, 0.1)
+    names = {
+        "tokens": "id_embeddings", "positions": "pos_embeddings", "norm": "norm_out",
+        "head": "out_head", "q": "attn.query_proj", "k": "attn.key_proj",
+        "v": "attn.value_proj", "output": "attn.output_proj", "up": "fc.layers.0",
+        "down": "fc.layers.1", "norm1": "norm1", "norm2": "norm2",
+    }
+    taken = {}
+    for name, parameter in model.named_parameters():
+        *place, module, kind = name.split(".")
+        prefix = f"decoder.layers.{place[1]}." if place else ""
+        taken[name] = weights.pop(f"{prefix}{names[module]}.{kind}").view_as(parameter)
+    assert not weights, list(weights)
+    model.load_state_dict(taken)
+    return model
+
+
+def loss_of(model, ids):
+    """Mean loss over the labels that are not PAD; ids are (rows, 1025)."""
+    tokens, labels = ids[:, :-1], ids[:, 1:]
+    x = model.tokens(tokens) + model.positions.weight
+    for block in model.blocks:
+        x = block(x)
+    logits = model.head(model.norm(x)).flatten(0, 1)
+    return torch.nn.functional.cross_entropy(logits, labels.flatten(), ignore_index=0)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    for name in ("initial", "batches", "metrics", "out", "state"):
+        parser.add_argument(name, type=pathlib.Path)
+    parser.add_argument("--steps", type=int, default=1 << 30)
+    arguments = parser.parse_args()
+    torch_train.keep_freed_memory()
+    torch.set_num_threads(2)
+    torch.manual_seed(1)
+    model = build(load_file(arguments.initial))
+    optimizer = torch_train.optimizer_of(model)
+    lines = [json.loads(line) for line in arguments.metrics.open()]
+    lines = [line for line in lines if "loss" in line]
+    batches = np.memmap(arguments.batches, np.uint16, "r").reshape(-1, ROWS, COLUMNS)
+    first = 0
+    if arguments.state.exists():
+        state = torch.load(arguments.state)
+        model.load_state_dict(state["model"])
+        optimizer.load_state_dict(state["optimizer"])
+        torch.set_rng_state(state["random"])
+        first = state["steps"]
+    compiled = torch.compile(loss_of)
+    last = min(len(lines), len(batches), arguments.steps)
+    with arguments.out.open("a") as out:
+        for step in range(first, last):
+            began = time.perf_counter()
+            ids = torch.from_numpy(batches[step].astype(np.int64))
+            for group in optimizer.param_groups:
+                group["lr"] = lines[step]["learning_rate"]
+            with torch.autocast("cpu", torch.bfloat16):
+                loss = compiled(model, ids)
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            optimizer.step()
+            optimizer.zero_grad()
+            line = {
+                "step": step + 1, "pytorch": round(loss.item(), 5),
+                "ours": round(lines[step]["loss"], 5),
+                "seconds": round(time.perf_counter() - began, 2),
+            }
+            print(json.dumps(line), file=out, flush=True)
+            if (step + 1) % SAVE_EVERY == 0 or step + 1 == last:
+                kept = {
+                    "model": model.state_dict(), "optimizer": optimizer.state_dict(),
+                    "random": torch.get_rng_state(), "steps": step + 1,
+                }
+                torch.save(kept, arguments.state)
+
+
+if __name__ == "__main__":
+    main()
