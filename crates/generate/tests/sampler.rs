@@ -58,7 +58,7 @@ fn normed(weights: [f64; 6]) -> Vec<f64> {
 #[test]
 fn draws_from_the_models_own_distribution() {
     check(
-        SamplerOptions::default(),
+        SamplerOptions::UNCHANGED,
         &logits(),
         None,
         &P.map(f64::from),
@@ -70,7 +70,7 @@ fn temperature_raises_probabilities_to_a_power() {
     for temperature in [0.5, 2.0] {
         let options = SamplerOptions {
             temperature,
-            ..Default::default()
+            ..SamplerOptions::UNCHANGED
         };
         let power = 1.0 / f64::from(temperature);
         check(
@@ -86,7 +86,7 @@ fn temperature_raises_probabilities_to_a_power() {
 fn filters_keep_what_was_computed_by_hand() {
     let options = SamplerOptions {
         top_k: 3,
-        ..Default::default()
+        ..SamplerOptions::UNCHANGED
     };
     check(
         options,
@@ -96,7 +96,7 @@ fn filters_keep_what_was_computed_by_hand() {
     );
     let options = SamplerOptions {
         top_p: 0.75,
-        ..Default::default()
+        ..SamplerOptions::UNCHANGED
     };
     check(
         options,
@@ -106,7 +106,7 @@ fn filters_keep_what_was_computed_by_hand() {
     );
     let options = SamplerOptions {
         min_p: 0.2,
-        ..Default::default()
+        ..SamplerOptions::UNCHANGED
     };
     check(
         options,
@@ -118,7 +118,7 @@ fn filters_keep_what_was_computed_by_hand() {
     let options = SamplerOptions {
         top_k: 3,
         top_p: 0.8,
-        ..Default::default()
+        ..SamplerOptions::UNCHANGED
     };
     check(
         options,
@@ -132,8 +132,8 @@ fn filters_keep_what_was_computed_by_hand() {
 fn the_mask_leaves_out_ids() {
     let mask = [true, false, true, false, false, true];
     let expected = normed([0.05, 0.0, 0.1, 0.0, 0.0, 0.01]);
-    check(SamplerOptions::default(), &logits(), Some(&mask), &expected);
-    let mut sampler = Sampler::new(SamplerOptions::default(), 1).unwrap();
+    check(SamplerOptions::UNCHANGED, &logits(), Some(&mask), &expected);
+    let mut sampler = Sampler::new(SamplerOptions::UNCHANGED, 1).unwrap();
     let none = sampler.sample(&logits(), Some(&[false; 6]), &[]);
     assert_eq!(none, Err(SamplerError::NothingAllowed));
 }
@@ -179,7 +179,7 @@ fn repetition_penalty_counts_an_id_once_and_forgets() {
         temperature: 0.0,
         repetition_penalty: 10.0,
         repetition_window: 2,
-        ..Default::default()
+        ..SamplerOptions::UNCHANGED
     };
     let mut sampler = Sampler::new(options, 0).unwrap();
     let logits = [1.0, 3.0, 2.0];
@@ -191,7 +191,7 @@ fn repetition_penalty_counts_an_id_once_and_forgets() {
 fn greedy_takes_the_first_of_equals() {
     let options = SamplerOptions {
         temperature: 0.0,
-        ..Default::default()
+        ..SamplerOptions::UNCHANGED
     };
     let mut sampler = Sampler::new(options, 0).unwrap();
     assert_eq!(sampler.sample(&[1.0, 7.0, 7.0, 0.0], None, &[]), Ok(1));
@@ -212,7 +212,7 @@ fn ties_at_the_cut_go_to_smaller_ids() {
 #[test]
 fn same_seed_same_draws() {
     let draw = |seed| {
-        let mut sampler = Sampler::new(SamplerOptions::default(), seed).unwrap();
+        let mut sampler = Sampler::new(SamplerOptions::UNCHANGED, seed).unwrap();
         let next = || sampler.sample(&logits(), None, &[]).unwrap();
         std::iter::repeat_with(next).take(50).collect::<Vec<_>>()
     };
@@ -225,31 +225,31 @@ fn refuses_nonsense() {
     let bad = [
         SamplerOptions {
             temperature: -1.0,
-            ..Default::default()
+            ..SamplerOptions::UNCHANGED
         },
         SamplerOptions {
             temperature: f32::NAN,
-            ..Default::default()
+            ..SamplerOptions::UNCHANGED
         },
         SamplerOptions {
             temperature: f32::INFINITY,
-            ..Default::default()
+            ..SamplerOptions::UNCHANGED
         },
         SamplerOptions {
             top_p: 0.0,
-            ..Default::default()
+            ..SamplerOptions::UNCHANGED
         },
         SamplerOptions {
             top_p: 1.5,
-            ..Default::default()
+            ..SamplerOptions::UNCHANGED
         },
         SamplerOptions {
             min_p: -0.1,
-            ..Default::default()
+            ..SamplerOptions::UNCHANGED
         },
         SamplerOptions {
             repetition_penalty: 0.0,
-            ..Default::default()
+            ..SamplerOptions::UNCHANGED
         },
     ];
     for options in bad {
@@ -258,7 +258,7 @@ fn refuses_nonsense() {
             Err(SamplerError::Option { .. })
         ));
     }
-    let mut sampler = Sampler::new(SamplerOptions::default(), 1).unwrap();
+    let mut sampler = Sampler::new(SamplerOptions::UNCHANGED, 1).unwrap();
     assert_eq!(
         sampler.sample(&[0.0, f32::NAN], None, &[]),
         Err(SamplerError::NotANumber)

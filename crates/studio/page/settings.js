@@ -12,7 +12,7 @@ const TELL = {
 
 const MOODS = {
   calm: { temperature: 0.85, top_p: 0.9, repetition_penalty: 1 },
-  usual: { temperature: 1, top_p: 0.97, repetition_penalty: 1 },
+  usual: { temperature: 1, top_p: 0.98, repetition_penalty: 1 },
   bold: { temperature: 1.15, top_p: 1, repetition_penalty: 1.06 },
 };
 

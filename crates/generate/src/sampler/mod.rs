@@ -35,7 +35,9 @@ pub enum SamplerError {
     NotANumber,
 }
 
-/// How ids are drawn. The default draws from the model's own distribution.
+/// How ids are drawn. The default leaves out the least likely ids, which together
+/// have a probability of 0.02: of 200 pieces with each of 16 settings, it came
+/// nearest to what pianists do (`benchmarks/music`).
 #[derive(Clone, Debug, PartialEq)]
 pub struct SamplerOptions {
     /// Logits are divided by it; 0 takes the most likely id.
@@ -58,17 +60,23 @@ pub struct SamplerOptions {
 impl Default for SamplerOptions {
     fn default() -> Self {
         Self {
-            temperature: 1.0,
-            top_k: 0,
-            top_p: 1.0,
-            min_p: 0.0,
-            repetition_penalty: 1.0,
-            repetition_window: 64,
+            top_p: 0.98,
+            ..Self::UNCHANGED
         }
     }
 }
 
 impl SamplerOptions {
+    /// The model's own distribution.
+    pub const UNCHANGED: Self = Self {
+        temperature: 1.0,
+        top_k: 0,
+        top_p: 1.0,
+        min_p: 0.0,
+        repetition_penalty: 1.0,
+        repetition_window: 64,
+    };
+
     /// Checks that all values make sense.
     ///
     /// # Errors

@@ -49,22 +49,22 @@ pub struct Args {
     #[arg(long)]
     pub strict_prompt: bool,
     /// How freely to choose: 0 takes the likeliest, 1 follows the model.
-    #[arg(long, default_value_t = 1.0)]
+    #[arg(long, default_value_t = SamplerOptions::default().temperature)]
     pub temperature: f32,
     /// Choose among this many likeliest only; 0 is all.
-    #[arg(long, default_value_t = 0, value_name = "N")]
+    #[arg(long, default_value_t = SamplerOptions::default().top_k, value_name = "N")]
     pub top_k: usize,
-    /// Choose among the likeliest that together have this probability.
-    #[arg(long, default_value_t = 1.0, value_name = "P")]
+    /// Choose among the likeliest that together have this probability; 1 is all.
+    #[arg(long, default_value_t = SamplerOptions::default().top_p, value_name = "P")]
     pub top_p: f32,
     /// Choose among those at least so likely as this share of the likeliest.
-    #[arg(long, default_value_t = 0.0, value_name = "P")]
+    #[arg(long, default_value_t = SamplerOptions::default().min_p, value_name = "P")]
     pub min_p: f32,
     /// Make recent tokens less likely by this factor; 1 changes nothing.
-    #[arg(long, default_value_t = 1.0, value_name = "FACTOR")]
+    #[arg(long, default_value_t = SamplerOptions::default().repetition_penalty, value_name = "FACTOR")]
     pub repetition_penalty: f32,
     /// How many of the latest tokens are recent.
-    #[arg(long, default_value_t = 64, value_name = "TOKENS")]
+    #[arg(long, default_value_t = SamplerOptions::default().repetition_window, value_name = "TOKENS")]
     pub repetition_window: usize,
     /// Most tokens to generate [default: 4096, without limit where another
     /// limit is given].
