@@ -2,8 +2,10 @@
 
     parts.py ours PROGRAM small 4 20 bf16
     parts.py torch small 4 6 bf16
+    parts.py both PROGRAM PYTHON small 4 20 bf16
 
-PROGRAM is the example `training` of crate `kernels` with line tables, so that samples
+Prints a table to standard error and a line of JSON to standard output: shares, tokens
+a second (ours while it is sampled) and peak memory. `both` runs one after the other. PROGRAM is the example `training` of crate `kernels` with line tables, so that samples
 can be told apart by the source they come from; it is sampled by Linux's `perf`:
 
     CARGO_PROFILE_RELEASE_DEBUG=line-tables-only CARGO_PROFILE_RELEASE_STRIP=none \\
@@ -13,11 +15,15 @@ PyTorch's share is that of each operator's own time in its own profiler, eager.
 """
 
 import collections
+import datetime
+import json
 import pathlib
 import re
+import resource
 import subprocess
 import sys
 import tempfile
+import time
 
 # The first that fits the chain of inlined functions' files decides.
 OURS = [
@@ -50,10 +56,26 @@ def part_of(text, rules):
     return next((part for pattern, part in rules if re.search(pattern, text)), "other")
 
 
-def report(parts):
+def report(parts, who, arguments, tokens_per_second, peak):
+    """Prints both; `peak` is the most memory in KiB."""
     total = sum(parts.values())
-    for part, count in collections.Counter(parts).most_common():
-        print(f"{part:40} {100 * count / total:5.1f} %")
+    shares = {
+        part: round(100 * count / total, 1)
+        for part, count in collections.Counter(parts).most_common()
+    }
+    for part, share in shares.items():
+        print(f"{part:40} {share:5.1f} %", file=sys.stderr)
+    line = {
+        "who": who,
+        "size": arguments[0],
+        "sequences": int(arguments[1]),
+        "precision": arguments[3],
+        "date": datetime.datetime.now().isoformat(timespec="minutes"),
+        "tokens_per_second": round(tokens_per_second),
+        "peak_memory_mb": peak * 1024 // 1_000_000,
+        "percent": shares,
+    }
+    print(json.dumps(line), flush=True)
 
 
 def ours(program, *arguments):
@@ -61,7 +83,10 @@ def ours(program, *arguments):
     with tempfile.TemporaryDirectory() as folder:
         data = str(pathlib.Path(folder) / "perf.data")
         record = ["perf", "record", "-o", data, "-F", "999", "-D", "3000", program, *arguments]
-        print(subprocess.run(record, check=True, capture_output=True, text=True).stdout)
+        told = subprocess.run(record, check=True, capture_output=True, text=True).stdout
+        print(told, file=sys.stderr)
+        # Before perf's own reading of the samples, which takes memory too.
+        peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
         script = ["perf", "script", "-i", data, "-F", "ip,dso", "--show-mmap-events"]
         lines = subprocess.run(script, check=True, capture_output=True, text=True).stdout
     name = pathlib.Path(program).name
@@ -87,7 +112,7 @@ def ours(program, *arguments):
     chains = re.split(r"^0x[0-9a-f]+\n", chains, flags=re.MULTILINE)[1:]
     for count, chain in zip(samples.values(), chains):
         parts[part_of(chain.replace("\n", " "), OURS)] += count
-    report(parts)
+    report(parts, "ours", arguments, float(told.split()[0]), peak)
 
 
 def torch(size, sequences, steps, precision):
@@ -113,14 +138,24 @@ def torch(size, sequences, steps, precision):
         optimizer.zero_grad()
 
     step()
+    began = time.perf_counter()
+    for _ in range(int(steps)):
+        step()
+    rate = int(steps) * count / (time.perf_counter() - began)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profile:
         for _ in range(int(steps)):
             step()
     parts = collections.Counter()
     for event in profile.key_averages():
         parts[part_of(event.key, TORCH)] += event.self_cpu_time_total
-    report(parts)
+    report(parts, "torch " + torch.__version__, (size, sequences, steps, precision), rate, peak)
+
+
+def both(program, python, *arguments):
+    for command in ([sys.executable, __file__, "ours", program], [python, __file__, "torch"]):
+        subprocess.run([*command, *arguments], check=True)
 
 
 if __name__ == "__main__":
-    {"ours": ours, "torch": torch}[sys.argv[1]](*sys.argv[2:])
+    {"ours": ours, "torch": torch, "both": both}[sys.argv[1]](*sys.argv[2:])
