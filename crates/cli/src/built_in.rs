@@ -49,3 +49,12 @@ pub fn or_folder(path: Option<&Path>) -> Result<ModelFolder> {
         None => ModelFolder::from_files(files()?)?,
     })
 }
+
+#[cfg(all(test, not(feature = "built-in-model")))]
+mod tests {
+    #[test]
+    fn a_build_without_it_says_what_to_pass() {
+        let error = super::files().unwrap_err().to_string();
+        assert!(error.contains("--model DIR"), "{error}");
+    }
+}
