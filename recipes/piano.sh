@@ -4,7 +4,8 @@
 #   recipes/piano.sh MIDIS OUT [STEPS]
 #
 # MIDIS holds the files and `manifest.csv` (columns path and split), which says what
-# validates; without it a tenth of the pieces does. OUT gets the dataset and the run.
+# validates; without it a tenth of the pieces does. OUT gets the dataset, the run, and
+# the model in half the size, `piano`, as it lies in models/.
 # Stopped or killed, the same command goes on where it was.
 #
 # Why so (benchmarks/corpus): time is real time and the pedal is told, because
@@ -13,10 +14,10 @@
 set -euo pipefail
 
 if (($# < 2)); then
-    sed -n '2,9s/^# \{0,1\}//p' "$0" >&2
+    sed -n '2,10s/^# \{0,1\}//p' "$0" >&2
     exit 2
 fi
-midis=$1 out=$2 steps=${3:-6000}
+midis=$1 out=$2 steps=${3:-4000}
 tchaikovsky=${TCHAIKOVSKY:-$(dirname "$0")/../target/release/tchaikovsky}
 
 mkdir -p "$out"
@@ -34,3 +35,5 @@ else
         --eval-every 250 --eval-examples 140 --checkpoint-every 500 --keep 1 --seed 1
 fi
 "$tchaikovsky" evaluate --model "$out/run" --dataset "$out/dataset"
+rm -rf "$out/piano"
+"$tchaikovsky" export --model "$out/run" --to folder-bf16 "$out/piano"

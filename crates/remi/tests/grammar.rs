@@ -134,6 +134,74 @@ fn a_piano_has_no_drums_and_a_key_is_struck_once_at_a_time() {
     assert!(after(Grammar::new(&tokenizer).for_piano(), &later));
 }
 
+/// Bars before each note of a model that plays none as long as it need not: it goes on
+/// to the next bar where it may (`hurries`, by base tokens alone, in which bars can be
+/// counted), or takes anything but a note.
+fn silent_bars(tokenizer: &Tokenizer, hurries: bool) -> Vec<u32> {
+    let mut state = Grammar::new(tokenizer).for_piano().start();
+    let name = |id: u32| {
+        let base = tokenizer.expand(&[id]).0;
+        let names = base
+            .iter()
+            .filter_map(|id| tokenizer.vocabulary().name(*id));
+        names.collect::<Vec<_>>().join(" ")
+    };
+    let end = tokenizer.special("EOS_None").unwrap();
+    let (mut bars, mut silent, mut choice) = (Vec::new(), 0, 1_u64);
+    for _ in 0..400 {
+        let ids = match hurries {
+            true => tokenizer.vocabulary().len(),
+            false => tokenizer.len(),
+        };
+        let allowed = (0..ids as u32).filter(|id| state.allows(*id));
+        let allowed: Vec<u32> = allowed.collect();
+        assert!(
+            !bars.is_empty() || !allowed.contains(&end),
+            "an empty piece"
+        );
+        let those = |wanted: &dyn Fn(&str) -> bool| {
+            let chosen = allowed.iter().copied();
+            let chosen = chosen.filter(|id| *id != end && wanted(&name(*id)));
+            Some(chosen.collect::<Vec<u32>>()).filter(|chosen| !chosen.is_empty())
+        };
+        let from = match hurries {
+            true => those(&|name| name.starts_with("Bar"))
+                .or_else(|| those(&|name| name.starts_with("Pitch"))),
+            false => those(&|name| !name.contains("Pitch")),
+        };
+        let from = from.or_else(|| those(&|_| true));
+        let from = from.expect("a dead end");
+        choice = choice.wrapping_mul(6_364_136_223_846_793_005) + 1;
+        let id = from[(choice >> 33) as usize % from.len()];
+        if name(id).contains("Pitch") {
+            bars.push(silent);
+            silent = 0;
+        }
+        silent += u32::from(name(id).starts_with("Bar_") && name(id) != "Bar_End");
+        state.accept(id);
+    }
+    bars
+}
+
+#[test]
+fn a_piano_is_never_silent_for_long() {
+    for configuration in CONFIGURATIONS {
+        let tokenizer = tokenizer(configuration);
+        // Where bars have an end of their own, that is counted, so the first is free.
+        let first = 2 + u32::from(tokenizer.config().use_bar_end_tokens);
+        let bars = silent_bars(&tokenizer, true);
+        assert_eq!(bars[0], first, "{configuration}");
+        let later = &bars[1..];
+        assert!(later.len() > 5, "{configuration}: {bars:?}");
+        assert!(
+            later.iter().all(|bars| *bars <= 4),
+            "{configuration}: {bars:?}"
+        );
+        assert!(later.contains(&4), "{configuration}: {bars:?}");
+        silent_bars(&tokenizer, false);
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
     #[test]

@@ -34,7 +34,14 @@ struct Rules {
     end: Option<u32>,
     positions_per_beat: u32,
     single_strikes: bool,
+    /// Whether a piece has notes, and is never silent for long.
+    plays: bool,
 }
+
+/// Bars and rests that may follow one another without a note, where a piano plays.
+const LONGEST_SILENCE: u32 = 4;
+/// Those before the first note.
+const FIRST_SILENCE: u32 = 2;
 
 /// A place in a sequence: what came before, as far as it matters.
 #[derive(Clone, Debug)]
@@ -48,6 +55,10 @@ pub struct GrammarState {
     pedal_down: bool,
     /// Pitches that began at the present tick, a bit each.
     pitches: u128,
+    /// Whether a note has begun.
+    has_notes: bool,
+    /// Bars and rests that may still come before a note must.
+    silence_left: u32,
 }
 
 impl Grammar {
@@ -83,19 +94,23 @@ impl Grammar {
             end: tokenizer.special("EOS_None"),
             positions_per_beat,
             single_strikes: config.remove_duplicated_notes,
+            plays: false,
         };
         Self {
             rules: Arc::new(rules),
         }
     }
 
-    /// The same grammar for a piano that plays: without drums, and no pitch
-    /// begins twice at one tick, as no finger strikes a key twice at once.
-    /// (What is encoded may hold such notes: two strikes within a step of the
-    /// grid.)
+    /// The same grammar for a piano that plays: without drums; no pitch begins
+    /// twice at one tick, as no finger strikes a key twice at once; the first note
+    /// comes within two bars, and no more than four (or rests) follow without one;
+    /// a piece that has no note cannot end. (What is encoded may be otherwise: two strikes
+    /// within a step of the grid, a minute of silence before the first note. Once
+    /// a model has begun to be silent, it would go on.)
     pub fn for_piano(self) -> Self {
         let mut rules = (*self.rules).clone();
         rules.single_strikes = true;
+        rules.plays = true;
         for allowed in &mut rules.by_kind {
             for (allowed, summary) in allowed.iter_mut().zip(&rules.summaries) {
                 *allowed &= !summary.has_drums;
@@ -115,6 +130,8 @@ impl Grammar {
             bar_positions: 4 * self.rules.positions_per_beat as i32,
             pedal_down: false,
             pitches: 0,
+            has_notes: false,
+            silence_left: FIRST_SILENCE,
         }
     }
 }
@@ -125,7 +142,7 @@ impl GrammarState {
     pub fn allows(&self, id: u32) -> bool {
         let rules = &self.rules;
         if Some(id) == rules.end {
-            return rules.follows.may_end(self.kind);
+            return self.may_end();
         }
         let index = id as usize;
         let by_type = rules.by_kind[self.kind as usize]
@@ -145,11 +162,16 @@ impl GrammarState {
                 continue;
             }
             *place = if Some(index as u32) == rules.end {
-                rules.follows.may_end(self.kind)
+                self.may_end()
             } else {
                 by_type.get(index).copied().unwrap_or(false) && self.fits(&rules.summaries[index])
             };
         }
+    }
+
+    fn may_end(&self) -> bool {
+        let rules = &self.rules;
+        rules.follows.may_end(self.kind) && (self.has_notes || !rules.plays)
     }
 
     fn fits(&self, summary: &Summary) -> bool {
@@ -164,7 +186,11 @@ impl GrammarState {
             .is_none_or(|down| down == self.pedal_down);
         let strikes_again =
             summary.strikes_twice || self.pitches & summary.pitches_before_time != 0;
-        in_bar && pedal && !(self.rules.single_strikes && strikes_again)
+        let falls_silent = summary.silence_before > self.silence_left;
+        in_bar
+            && pedal
+            && !(self.rules.single_strikes && strikes_again)
+            && !(self.rules.plays && falls_silent)
     }
 
     /// Takes an id into account, whether it was allowed or not.
@@ -177,6 +203,11 @@ impl GrammarState {
             return;
         };
         self.kind = last;
+        if summary.has_notes {
+            self.has_notes = true;
+            self.silence_left = LONGEST_SILENCE;
+        }
+        self.silence_left = self.silence_left.saturating_sub(summary.silence_after);
         if let Some(position) = summary.position_after {
             self.position = position;
         }

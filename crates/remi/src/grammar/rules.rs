@@ -71,6 +71,8 @@ impl Kind {
 pub(super) struct Follows {
     allowed: [u16; Kind::ALL.len()],
     ends: u16,
+    /// What leads from one bar to the next: its end, where that is a token.
+    next_bar: Kind,
 }
 
 fn bit(kind: Kind) -> u16 {
@@ -99,11 +101,11 @@ impl Follows {
                 .fold(0, |all, kind| all | bit(*kind))
         };
         // A new tick begins with a rest, the end of a bar, a bar, or a position.
-        let new_bar = match config.use_bar_end_tokens {
-            true => bit(Kind::BarEnd),
-            false => bit(Kind::Bar),
+        let next_bar = match config.use_bar_end_tokens {
+            true => Kind::BarEnd,
+            false => Kind::Bar,
         };
-        let time = new_bar | bit(Kind::Position) | only_used(&[Kind::Rest]);
+        let time = bit(next_bar) | bit(Kind::Position) | only_used(&[Kind::Rest]);
         let notes = bit(Kind::Pitch);
         let chord = notes | only_used(&[Kind::Chord]);
         let pedals = chord | only_used(&[Kind::Pedal, Kind::PedalOff]);
@@ -164,7 +166,16 @@ impl Follows {
         if !config.sustain_pedal_duration {
             ends |= bit(Kind::Pedal);
         }
-        Self { allowed, ends }
+        Self {
+            allowed,
+            ends,
+            next_bar,
+        }
+    }
+
+    /// Whether a token of this kind lets time pass beyond the bar or by a rest.
+    pub fn leads_on(&self, kind: Kind) -> bool {
+        kind == self.next_bar || kind == Kind::Rest
     }
 
     /// Whether `next` may follow `before`.

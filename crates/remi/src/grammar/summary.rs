@@ -35,6 +35,13 @@ pub(super) struct Summary {
     pub bar_positions_after: Option<i32>,
     /// Whether the pedal is down afterwards.
     pub pedal_after: Option<bool>,
+    /// Whether a note begins.
+    pub has_notes: bool,
+    /// Steps to a next bar, and rests, before the first note; all where there is
+    /// none.
+    pub silence_before: u32,
+    /// The same after the last note.
+    pub silence_after: u32,
 }
 
 impl Summary {
@@ -54,6 +61,9 @@ impl Summary {
             position_after: None,
             bar_positions_after: None,
             pedal_after: None,
+            has_notes: false,
+            silence_before: 0,
+            silence_after: 0,
         };
         let mut in_first_bar = true;
         for token in tokens {
@@ -93,6 +103,10 @@ impl Summary {
         if let Some(before) = self.last {
             self.is_sound &= follows.may(before, kind);
         }
+        if follows.leads_on(kind) {
+            self.silence_before += u32::from(!self.has_notes);
+            self.silence_after += 1;
+        }
         self.first.get_or_insert(kind);
         self.last = Some(kind);
     }
@@ -130,6 +144,8 @@ impl Summary {
     }
 
     fn pitch(&mut self, pitch: u8) {
+        self.has_notes = true;
+        self.silence_after = 0;
         let bit = 1_u128 << pitch.min(127);
         self.strikes_twice |= self.pitches_after & bit != 0;
         if !self.moves_time {
