@@ -9,9 +9,10 @@
 
 use crate::error::EngineError;
 use crate::pass::Pass;
+use crate::prefixes::{Prefixes, whole};
 use crate::used::Used;
 use crate::weight_file::Tensors;
-use kernels::{Span, Team, WeightFormat};
+use kernels::{Prefix, Span, Team, WeightFormat};
 use model::ModelConfig;
 
 /// How the engine works.
@@ -43,6 +44,7 @@ pub struct Engine {
     config: ModelConfig,
     pass: Pass,
     used: Used,
+    prefixes: Prefixes,
     spans: Vec<Span>,
 }
 
@@ -68,6 +70,7 @@ impl Engine {
         Ok(Self {
             pass: Pass::new(config, &weights, used.capacity(), options)?,
             used,
+            prefixes: Prefixes::new(sequences),
             spans: Vec::with_capacity(sequences),
             config: config.clone(),
         })
@@ -113,17 +116,37 @@ impl Engine {
     /// # Errors
     /// [`EngineError::Sequence`].
     pub fn truncate(&mut self, sequence: usize, positions: usize) -> Result<(), EngineError> {
-        self.used.truncate(sequence, positions)
+        self.used.truncate(sequence, positions)?;
+        let prefix = self.prefixes.of(sequence);
+        if positions < prefix.positions {
+            let whole = whole(positions);
+            self.pass.keep(sequence, prefix, whole..positions);
+            let shorter = Prefix {
+                positions: whole,
+                ..prefix
+            };
+            self.prefixes.set(sequence, shorter);
+        }
+        Ok(())
     }
 
-    /// Makes `to` a copy of `from`, as if it had been fed the same ids.
+    /// Makes `to` a copy of `from`, as if it had been fed the same ids. What they
+    /// have in common is kept once, and read once in steps of both.
     ///
     /// # Errors
     /// [`EngineError::Sequence`], also when both are the same.
     pub fn copy(&mut self, from: usize, to: usize) -> Result<(), EngineError> {
         let length = self.used.copy(from, to)?;
-        let stride = self.config.num_layers * self.config.heads;
-        self.pass.copy(from, to, stride, length);
+        self.prefixes.set(to, Prefix::default());
+        if self.prefixes.of(from).positions == 0
+            && let Some(prefix) = self.prefixes.free(length)
+        {
+            self.pass.share(from, prefix);
+            self.prefixes.set(from, prefix);
+        }
+        let prefix = self.prefixes.of(from);
+        self.prefixes.set(to, prefix);
+        self.pass.copy(from, to, prefix.positions..length);
         Ok(())
     }
 
@@ -181,6 +204,7 @@ impl Engine {
                 row,
                 rows: 1,
                 position,
+                prefix: self.prefixes.of(*sequence),
             });
             self.pass.embed(row, *id, position);
         }
@@ -200,6 +224,7 @@ impl Engine {
             row: 0,
             rows,
             position,
+            prefix: self.prefixes.of(sequence),
         });
         self.run();
         rows

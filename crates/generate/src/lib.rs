@@ -25,6 +25,7 @@ mod original_bf16;
 mod packed;
 mod pass;
 pub mod piece;
+mod prefixes;
 pub mod sampler;
 pub mod session;
 mod state;

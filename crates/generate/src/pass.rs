@@ -4,11 +4,14 @@ use crate::engine::EngineOptions;
 use crate::error::EngineError;
 use crate::original_bf16;
 use crate::packed::Packed;
+use crate::prefixes::Prefixes;
 use crate::weight_file::Tensors;
 use kernels::products;
-use kernels::{Activations, Attention, HeadCache, Output, Product, Span, Team, Then, WeightFormat};
+use kernels::{Activations, Attention, Caches, HeadCache, Output, Prefix, Product, Span, Team};
+use kernels::{Then, WeightFormat};
 use model::ModelConfig;
 use model::config::MLP_MULTIPLE;
+use std::ops::Range;
 
 /// Rows of one pass over a long input: enough to be limited by arithmetic, few
 /// enough to stay in the processor's cache.
@@ -17,11 +20,14 @@ const CHUNK: usize = 128;
 /// The packed model, the caches and the memory of a pass.
 pub(crate) struct Pass {
     dim: usize,
+    sequences: usize,
     packed: Packed,
     team: Team,
     attention: Attention,
     /// `[sequences, layers, heads]`.
     caches: Vec<HeadCache>,
+    /// What several sequences begin with, `[prefixes, layers, heads]`.
+    shared: Vec<HeadCache>,
     rows: Rows,
 }
 
@@ -55,13 +61,18 @@ impl Pass {
         let threads = team.threads();
         let packed = Packed::new(config, weights, format, &mut team)?;
         let (layers, heads) = (config.num_layers, config.heads);
-        let cache = |_| HeadCache::new(&mut team, format, config.head_dim, capacity);
-        let caches = (0..sequences * layers * heads).map(cache).collect();
+        let mut caches = |sequences: usize| -> Vec<HeadCache> {
+            let cache = |_| HeadCache::new(&mut team, format, config.head_dim, capacity);
+            (0..sequences * layers * heads).map(cache).collect()
+        };
+        let (caches, shared) = (caches(sequences), caches(Prefixes::caches(sequences)));
         let rows = CHUNK.min(capacity).max(sequences);
         Ok(Self {
             dim: config.dim,
+            sequences,
             attention: Attention::new(layers, heads, config.head_dim, capacity, threads),
             caches,
+            shared,
             rows: Rows::new(config, format, rows, sequences, threads),
             packed,
             team,
@@ -85,18 +96,39 @@ impl Pass {
         self.team.threads()
     }
 
-    /// Makes the first `positions` positions of `to` those of `from`, another
-    /// sequence, of `stride` caches each.
-    pub(crate) fn copy(&mut self, from: usize, to: usize, stride: usize, positions: usize) {
+    /// Caches of a sequence.
+    fn stride(&self) -> usize {
+        self.caches.len() / self.sequences
+    }
+
+    /// Makes `positions` of `to` those of `from`, another sequence; the first is
+    /// that of a block.
+    pub(crate) fn copy(&mut self, from: usize, to: usize, positions: Range<usize>) {
+        let stride = self.stride();
         let (low, high) = self.caches.split_at_mut(from.max(to) * stride);
         let (low, high) = (
             &mut low[from.min(to) * stride..][..stride],
             &mut high[..stride],
         );
         let (source, target) = if from < to { (low, high) } else { (high, low) };
-        for (target, source) in target.iter_mut().zip(source.iter()) {
-            target.copy_from(source, positions);
-        }
+        copy_all(target, source, positions);
+    }
+
+    /// Makes `prefix` the first positions of a sequence.
+    pub(crate) fn share(&mut self, sequence: usize, prefix: Prefix) {
+        let stride = self.stride();
+        let shared = &mut self.shared[prefix.index * stride..][..stride];
+        let own = &self.caches[sequence * stride..][..stride];
+        copy_all(shared, own, 0..prefix.positions);
+    }
+
+    /// Makes `positions` of a prefix a sequence's own; the first is that of a
+    /// block.
+    pub(crate) fn keep(&mut self, sequence: usize, prefix: Prefix, positions: Range<usize>) {
+        let stride = self.stride();
+        let shared = &self.shared[prefix.index * stride..][..stride];
+        let own = &mut self.caches[sequence * stride..][..stride];
+        copy_all(own, shared, positions);
     }
 
     /// Makes row `row` the embedding of `id` at `position`.
@@ -147,7 +179,11 @@ impl Pass {
                 out: &mut rows.hidden,
             };
             products(team, count, [qkv, expand]);
-            let (caches, attended) = (&mut self.caches, &mut rows.attended[..count * dim]);
+            let attended = &mut rows.attended[..count * dim];
+            let caches = Caches {
+                own: &mut self.caches,
+                shared: &self.shared,
+            };
             self.attention
                 .attend(team, index, spans, caches, &rows.qkv, attended);
             if rows.rounded.is_some() {
@@ -198,6 +234,12 @@ impl Pass {
         };
         products(&mut self.team, count, [output]);
         &rows.logits[..count * head.bias.len()]
+    }
+}
+
+fn copy_all(to: &mut [HeadCache], from: &[HeadCache], positions: Range<usize>) {
+    for (to, from) in to.iter_mut().zip(from) {
+        to.copy_from(from, positions.clone());
     }
 }
 

@@ -134,6 +134,9 @@ impl<'a> Session<'a> {
                 sequences,
             });
         }
+        for sequence in 0..sequences {
+            engine.truncate(sequence, 0)?;
+        }
         let (capacity, vocabulary) = (engine.capacity(), engine.config().vocab_size);
         let state = |sample: Sample| -> Result<State, SessionError> {
             if sample.prompt.is_empty() {

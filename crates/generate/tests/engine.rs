@@ -150,6 +150,68 @@ fn copies_and_truncates() {
     }
 }
 
+/// Steps of sequences that share what they were copied with, against engines of one
+/// sequence that was fed all of it, while one sequence after the other is cut short.
+#[test]
+fn copies_share_their_beginning_and_change_no_bit() {
+    let model = random_model(160);
+    let prompt = ids(4, 77, 75);
+    for format in FORMATS {
+        let options = EngineOptions {
+            format,
+            threads: 3,
+            sequences: 5,
+            capacity: 0,
+        };
+        let mut together = engine(&model, options);
+        let mut histories = vec![prompt.clone(); 5];
+        together.feed(2, &prompt).unwrap();
+        for to in [0, 1, 3] {
+            together.copy(2, to).unwrap();
+        }
+        histories[4] = ids(5, 90, 75);
+        together.feed(4, &histories[4]).unwrap();
+        let mut alone = engine(
+            &model,
+            EngineOptions {
+                threads: 1,
+                sequences: 1,
+                ..options
+            },
+        );
+        for step in 0..12 {
+            let fed: Vec<_> = (0..5)
+                .map(|s| (s, 3 + ((step * 11 + s * 5) % 70) as u32))
+                .collect();
+            let logits = together.step(&fed).unwrap().to_vec();
+            for ((sequence, id), logits) in fed.into_iter().zip(logits.chunks(75)) {
+                histories[sequence].push(id);
+                alone.truncate(0, 0).unwrap();
+                let own = alone.feed(0, &histories[sequence]).unwrap();
+                assert_eq!(own, logits, "{format:?} step {step} sequence {sequence}");
+            }
+            let (sequence, left) = match step {
+                // Into the shared positions, to a block's end, to nothing at all.
+                2 => (1, 50),
+                4 => (3, 32),
+                6 => (2, 0),
+                _ => continue,
+            };
+            together.truncate(sequence, left).unwrap();
+            histories[sequence].truncate(left);
+            let more = ids(6, 20, 75);
+            together.feed(sequence, &more).unwrap();
+            histories[sequence].extend(&more);
+            if step == 6 {
+                // A longer history, with its own beginning, for one that shared.
+                together.copy(4, 0).unwrap();
+                histories[0] = histories[4].clone();
+            }
+        }
+        assert_eq!(together.used(1), histories[1].len());
+    }
+}
+
 #[test]
 fn refuses_what_does_not_fit() {
     let model = random_model(8);

@@ -149,6 +149,30 @@ fn same_seed_same_ids_alone_together_and_with_any_threads() {
 }
 
 #[test]
+fn samples_of_one_long_prompt_get_what_each_gets_alone() {
+    let model = random_model(96);
+    let prompt = ids(3, 70, 75);
+    for format in [WeightFormat::F32, WeightFormat::Bf16, WeightFormat::Int8] {
+        let options = |threads, sequences| EngineOptions {
+            format,
+            threads,
+            sequences,
+            capacity: 0,
+        };
+        let samples = || (0..4).map(|seed| sample(&prompt, seed)).collect();
+        let mut together = engine(&model, options(2, 4));
+        // Long enough for the shared positions to drop out of each window.
+        let batch = collect(&mut together, samples(), free(120));
+        assert_eq!(batch, collect(&mut together, samples(), free(120)), "again");
+        let mut alone = engine(&model, options(1, 1));
+        for (seed, batch) in (0..).zip(batch) {
+            let own = collect(&mut alone, vec![sample(&prompt, seed)], free(120));
+            assert_eq!(own[0], batch, "{format:?}");
+        }
+    }
+}
+
+#[test]
 fn ends_by_number_by_id_and_by_choice() {
     let mut engine = engine(&random_model(32), with_format(WeightFormat::F32));
     let options = SessionOptions {

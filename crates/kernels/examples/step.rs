@@ -5,8 +5,8 @@
 //! `cargo run --release -p kernels --example step [positions] [threads]`
 
 use kernels::{
-    Activations, Attention, HeadCache, Matrix, Output, Product, Span, Team, Then, WeightFormat,
-    products,
+    Activations, Attention, Caches, HeadCache, Matrix, Output, Prefix, Product, Span, Team, Then,
+    WeightFormat, products,
 };
 use std::hint::black_box;
 use std::time::Instant;
@@ -101,6 +101,7 @@ fn step(team: &mut Team, format: WeightFormat, model: &Model, rows: usize, posit
         row,
         rows: 1,
         position,
+        prefix: Prefix::default(),
     };
     let spans: Vec<Span> = (0..rows).map(span).collect();
     fill(team, &mut attention, &mut caches, rows, position);
@@ -123,7 +124,17 @@ fn step(team: &mut Team, format: WeightFormat, model: &Model, rows: usize, posit
             ];
             products(team, rows, outputs);
             lap(&mut clock, &mut times.products);
-            attention.attend(team, layer, &spans, &mut caches, &qkv, &mut attended);
+            attention.attend(
+                team,
+                layer,
+                &spans,
+                Caches {
+                    own: &mut caches,
+                    shared: &[],
+                },
+                &qkv,
+                &mut attended,
+            );
             lap(&mut clock, &mut times.attention);
             narrow.convert(team, &attended);
             wide.convert(team, &hidden);
@@ -182,8 +193,19 @@ fn fill(
                 row: 0,
                 rows: position,
                 position: 0,
+                prefix: Prefix::default(),
             };
-            attention.attend(team, layer, &[span], caches, &qkv, &mut attended);
+            attention.attend(
+                team,
+                layer,
+                &[span],
+                Caches {
+                    own: caches,
+                    shared: &[],
+                },
+                &qkv,
+                &mut attended,
+            );
         }
     }
 }

@@ -17,8 +17,10 @@ pub struct Activations {
     /// Words in a row.
     stride: usize,
     words: Vec<u32>,
-    /// One a row; 1 where the format has none.
+    /// One a piece of a row; 1 where the format has none.
     scales: Vec<f32>,
+    /// Pieces of a row.
+    pieces: usize,
     /// One row of f32 a thread.
     scratch: Vec<f32>,
 }
@@ -27,17 +29,18 @@ impl Activations {
     /// Room for `rows` rows of `columns` values, to meet weights of `format`,
     /// converted by a team of at most `threads`.
     pub fn new(format: WeightFormat, rows: usize, columns: usize, threads: usize) -> Self {
-        let stride = match format {
-            WeightFormat::F32 => stride::<F32>(columns),
-            WeightFormat::Bf16 => stride::<Bf16>(columns),
-            WeightFormat::Int8 => stride::<Int8>(columns),
+        let (stride, pieces) = match format {
+            WeightFormat::F32 => shape::<F32>(columns),
+            WeightFormat::Bf16 => shape::<Bf16>(columns),
+            WeightFormat::Int8 => shape::<Int8>(columns),
         };
         Self {
             format,
             columns,
             stride,
             words: vec![0; rows * stride],
-            scales: vec![1.0; rows],
+            scales: vec![1.0; rows * pieces],
+            pieces,
             scratch: vec![0.0; threads * columns],
         }
     }
@@ -59,8 +62,10 @@ impl Activations {
         &self.words
     }
 
-    pub(crate) fn scales(&self) -> &[f32] {
-        &self.scales
+    /// The scales of a row's pieces.
+    #[inline(always)]
+    pub(crate) fn scales(&self, row: usize) -> &[f32] {
+        &self.scales[row * self.pieces..][..self.pieces]
     }
 
     /// Converts the rows of `x`, f32 `[rows, columns]`.
@@ -76,6 +81,7 @@ impl Activations {
 
     fn fill(&mut self, team: &mut Team, x: &[f32], norm: Option<(&[f32], &[f32])>) {
         let (format, columns, stride) = (self.format, self.columns, self.stride);
+        let pieces = self.pieces;
         assert!(
             columns > 0 && x.len().is_multiple_of(columns),
             "x is not whole rows"
@@ -87,29 +93,32 @@ impl Activations {
         team.run(x.len() / columns, &|thread, row| {
             // SAFETY: one task a row, and no two tasks with one thread's index
             // run at the same time.
-            let (words, scale, normed) = unsafe {
+            let (words, scales, normed) = unsafe {
                 (
                     words.part(row * stride, stride),
-                    scales.part(row, 1),
+                    scales.part(row * pieces, pieces),
                     scratch.part(thread * columns, columns),
                 )
             };
             let x = &x[row * columns..][..columns];
-            scale[0] = isa.run(FillRow {
+            isa.run(FillRow {
                 format,
                 x,
                 norm,
                 normed,
                 words,
+                scales,
             });
         });
     }
 }
 
-/// Words in a row, and a cache line more: rows a power of two apart would fall on
-/// the same few places of the processor's cache and drive each other out.
-fn stride<E: Element>(columns: usize) -> usize {
-    (columns.div_ceil(E::GROUP) * E::WORDS).next_multiple_of(16) + 16
+/// Words and pieces of a row. A cache line more than it needs: rows a power of
+/// two apart would fall on the same few places of the processor's cache and drive
+/// each other out.
+fn shape<E: Element>(columns: usize) -> (usize, usize) {
+    let words = columns.div_ceil(E::GROUP) * E::WORDS;
+    (words.next_multiple_of(16) + 16, columns.div_ceil(E::PIECE))
 }
 
 struct FillRow<'a> {
@@ -118,12 +127,13 @@ struct FillRow<'a> {
     norm: Option<(&'a [f32], &'a [f32])>,
     normed: &'a mut [f32],
     words: &'a mut [u32],
+    scales: &'a mut [f32],
 }
 
 impl Kernel for FillRow<'_> {
-    type Output = f32;
+    type Output = ();
     #[inline(always)]
-    fn run<S: Lanes>(self, s: S) -> f32 {
+    fn run<S: Lanes>(self, s: S) {
         let x = match self.norm {
             Some((weight, bias)) => {
                 layer_norm(s, self.x, weight, bias, self.normed);
@@ -132,9 +142,18 @@ impl Kernel for FillRow<'_> {
             None => self.x,
         };
         match self.format {
-            WeightFormat::F32 => F32::convert(s, x, self.words),
-            WeightFormat::Bf16 => Bf16::convert(s, x, self.words),
-            WeightFormat::Int8 => Int8::convert(s, x, self.words),
+            WeightFormat::F32 => convert::<S, F32>(s, x, self.words, self.scales),
+            WeightFormat::Bf16 => convert::<S, Bf16>(s, x, self.words, self.scales),
+            WeightFormat::Int8 => convert::<S, Int8>(s, x, self.words, self.scales),
         }
+    }
+}
+
+/// Converts a row piece by piece.
+#[inline(always)]
+fn convert<S: Lanes, E: Element>(s: S, x: &[f32], words: &mut [u32], scales: &mut [f32]) {
+    let words = words.chunks_mut(E::PIECE.div_ceil(E::GROUP).saturating_mul(E::WORDS));
+    for ((x, words), scale) in x.chunks(E::PIECE).zip(words).zip(scales) {
+        *scale = E::convert(s, x, words);
     }
 }

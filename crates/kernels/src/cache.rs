@@ -8,12 +8,14 @@
 //!
 //! Each position has a scale for its key and one for its value.
 
-use crate::elements::{Bf16, Element, F32, Int8, inverse, put_row};
+use crate::attention::Prefix;
+use crate::elements::{Bf16, Element, F32, Int8Fine, inverse, put_row};
 use crate::lanes::{Lanes, WIDTH};
 use crate::matrix::WeightFormat;
-use crate::memory::{Piece, Pool};
+use crate::memory::{Piece, Pool, Zero};
 use crate::team::Team;
 use crate::tile::BLOCK;
+use std::ops::Range;
 
 /// The keys and values of one head of one layer of one sequence.
 pub struct HeadCache(pub(crate) Store);
@@ -21,7 +23,7 @@ pub struct HeadCache(pub(crate) Store);
 pub(crate) enum Store {
     F32(Head<F32>),
     Bf16(Head<Bf16>),
-    Int8(Head<Int8>),
+    Int8(Head<Int8Fine>),
 }
 
 pub(crate) struct Head<E: Element> {
@@ -30,15 +32,45 @@ pub(crate) struct Head<E: Element> {
     /// `[head_dim / 32, groups of capacity]`.
     pub(crate) values: Piece<[E::Line; 2]>,
     /// `[capacity / 16]`.
-    pub(crate) scales: Vec<Scales>,
+    pub(crate) scales: Piece<Scales>,
     /// Groups of `head_dim`.
     pub(crate) key_groups: usize,
     /// Groups of the capacity.
     pub(crate) value_groups: usize,
 }
 
-/// What belongs to the keys and values of sixteen positions.
+/// An element that a cache can be made of. Both functions panic for a cache of
+/// another.
+pub(crate) trait Cached: Element {
+    fn head(cache: &HeadCache) -> &Head<Self>;
+    fn head_mut(cache: &mut HeadCache) -> &mut Head<Self>;
+}
+
+macro_rules! cached {
+    ($($store:ident $element:ident;)*) => {$(
+        impl Cached for $element {
+            fn head(cache: &HeadCache) -> &Head<Self> {
+                match &cache.0 {
+                    Store::$store(head) => head,
+                    _ => panic!("caches of unequal format"),
+                }
+            }
+            fn head_mut(cache: &mut HeadCache) -> &mut Head<Self> {
+                match &mut cache.0 {
+                    Store::$store(head) => head,
+                    _ => panic!("caches of unequal format"),
+                }
+            }
+        }
+    )*};
+}
+
+cached!(F32 F32; Bf16 Bf16; Int8 Int8Fine;);
+
+/// What belongs to the keys and values of sixteen positions, in formats with
+/// scales.
 #[derive(Clone, Copy)]
+#[repr(C, align(64))]
 pub(crate) struct Scales {
     /// Of keys; see [`Element::value`].
     pub(crate) offsets: [i32; WIDTH],
@@ -46,11 +78,8 @@ pub(crate) struct Scales {
     pub(crate) values: [f32; WIDTH],
 }
 
-const NO_SCALES: Scales = Scales {
-    offsets: [0; WIDTH],
-    keys: [1.0; WIDTH],
-    values: [1.0; WIDTH],
-};
+// SAFETY: numbers, aligned to 64.
+unsafe impl Zero for Scales {}
 
 impl HeadCache {
     /// Room for `capacity` positions, kept as weights of `format` are, in memory
@@ -64,9 +93,20 @@ impl HeadCache {
         })
     }
 
-    /// Takes over the first `positions` positions of `other`, which has the same
-    /// shape and format.
-    pub fn copy_from(&mut self, other: &Self, positions: usize) {
+    /// How keys and values are kept.
+    pub fn format(&self) -> WeightFormat {
+        match &self.0 {
+            Store::F32(_) => WeightFormat::F32,
+            Store::Bf16(_) => WeightFormat::Bf16,
+            Store::Int8(_) => WeightFormat::Int8,
+        }
+    }
+
+    /// Takes over positions of `other`, which has the same shape and format; the
+    /// first is a multiple of [`Prefix::STEP`](crate::attention::Prefix::STEP).
+    pub fn copy_from(&mut self, other: &Self, positions: Range<usize>) {
+        let step = Prefix::STEP;
+        assert!(positions.start.is_multiple_of(step), "not whole blocks");
         match (&mut self.0, &other.0) {
             (Store::F32(to), Store::F32(from)) => to.copy_from(from, positions),
             (Store::Bf16(to), Store::Bf16(from)) => to.copy_from(from, positions),
@@ -84,22 +124,37 @@ impl<E: Element> Head<E> {
         Self {
             keys: pool.take(capacity / BLOCK * key_groups),
             values: pool.take(head_dim.div_ceil(BLOCK) * value_groups),
-            scales: vec![NO_SCALES; capacity / WIDTH],
+            scales: pool.take(capacity / WIDTH),
             key_groups,
             value_groups,
         }
     }
 
-    fn copy_from(&mut self, other: &Self, positions: usize) {
-        let keys = positions.div_ceil(BLOCK) * self.key_groups;
-        self.keys[..keys].copy_from_slice(&other.keys[..keys]);
-        let groups = positions.div_ceil(E::GROUP);
+    fn copy_from(&mut self, other: &Self, positions: Range<usize>) {
+        let Range { start, end } = positions;
+        let keys = start / BLOCK * self.key_groups..end.div_ceil(BLOCK) * self.key_groups;
+        self.keys[keys.clone()].copy_from_slice(&other.keys[keys]);
+        let groups = start / E::GROUP..end.div_ceil(E::GROUP);
         let blocks = self.values.chunks_mut(self.value_groups);
         for (to, from) in blocks.zip(other.values.chunks(other.value_groups)) {
-            to[..groups].copy_from_slice(&from[..groups]);
+            to[groups.clone()].copy_from_slice(&from[groups.clone()]);
         }
-        let lines = positions.div_ceil(WIDTH);
-        self.scales[..lines].copy_from_slice(&other.scales[..lines]);
+        let lines = start / WIDTH..end.div_ceil(WIDTH);
+        self.scales[lines.clone()].copy_from_slice(&other.scales[lines]);
+    }
+
+    /// Asks for what [`append`](Self::append) will write.
+    #[inline(always)]
+    pub(crate) fn ask<S: Lanes>(&self, s: S, position: usize) {
+        let half = position % BLOCK / WIDTH;
+        let keys = &self.keys[position / BLOCK * self.key_groups..][..self.key_groups];
+        keys.iter()
+            .for_each(|lines| s.prefetch(&raw const lines[half]));
+        let values = self.values.chunks(self.value_groups);
+        for [first, second] in values.map(|block| &block[position / E::GROUP]) {
+            s.prefetch(first);
+            s.prefetch(second);
+        }
     }
 
     /// Puts a key and a value, f32 `[head_dim]`, at a position.
@@ -108,7 +163,8 @@ impl<E: Element> Head<E> {
         let (half, lane) = (position % BLOCK / WIDTH, position % WIDTH);
         let lines = &mut self.keys[position / BLOCK * self.key_groups..][..self.key_groups];
         let scales = &mut self.scales[position / WIDTH];
-        (scales.offsets[lane], scales.keys[lane]) = put_row::<S, E>(s, lines, half, lane, key);
+        let offset = |_, offset| scales.offsets[lane] = offset;
+        scales.keys[lane] = put_row::<S, E>(s, lines, half, lane, key, offset);
         let scale = E::scale(s, value);
         scales.values[lane] = scale;
         let (group, column) = (position / E::GROUP, position % E::GROUP);

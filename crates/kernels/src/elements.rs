@@ -6,11 +6,16 @@
 //!
 //! - [`F32`]: one column a line; exact f32.
 //! - [`Bf16`]: two columns; products of bf16 by bf16, sums in f32.
-//! - [`Int8`]: four columns; weights are integers in -127..=127 with one scale a
-//!   row, activations integers in -32767..=32767 with one scale a row, sums are
-//!   exact integers. The dot-product instruction takes unsigned bytes, so an
-//!   activation `a` is stored as `a + 32768 = 256 high + low`, and
+//! - [`Integers`]: four columns; weights are integers in -127..=127 with one scale
+//!   a row, activations integers with a scale, sums are exact integers. The
+//!   dot-product instruction takes unsigned bytes. So of an activation of one
+//!   byte ([`Int8`]), `a` in -127..=127, `a + 128` is stored, and
+//!   `sum(w a) = sum(w (a + 128)) - 128 sum(w)`. Of one of two bytes
+//!   ([`Int8Fine`]), `a` in -32767..=32767, it is `a + 32768 = 256 high + low`, and
 //!   `sum(w a) = 256 (sum(w high) - 128 sum(w)) + sum(w low)`.
+//!
+//! Activations of one byte have a scale for every 256 columns, so that a large
+//! value makes only its neighbours coarse; other formats have one a row.
 
 use crate::lanes::{Lanes, WIDTH, f32_to_bf16, load_part};
 use crate::matrix::WeightFormat;
@@ -33,7 +38,7 @@ pub(crate) trait Element: Copy + Send + Sync + 'static {
     /// Sixteen rows by `GROUP` columns.
     type Line: Zero;
     /// `GROUP` columns of a row of activations.
-    type Group: Copy + Default + Send + Sync + 'static;
+    type Group: Copy + Send + Sync + 'static;
     /// The running sums of sixteen rows.
     type Sum<S: Lanes>: Copy;
     /// Columns in a line.
@@ -42,6 +47,8 @@ pub(crate) trait Element: Copy + Send + Sync + 'static {
     const REGISTERS: usize;
     /// Words of 32 bits in a group.
     const WORDS: usize;
+    /// Columns of a row of activations that have one scale.
+    const PIECE: usize = usize::MAX;
     /// Whether scales can be other than 1.
     const SCALED: bool;
     /// The format of matrices made of it.
@@ -53,10 +60,10 @@ pub(crate) trait Element: Copy + Send + Sync + 'static {
     /// spreads it over the lanes.
     fn dot<S: Lanes>(s: S, sum: Self::Sum<S>, line: &Self::Line, x: &Self::Group) -> Self::Sum<S>;
     /// The sums in f32, before scales. `offset` is 128 times the row sums of the
-    /// integer weights, 0 for other formats.
+    /// integer weights over the columns that were summed, 0 for other formats.
     fn value<S: Lanes>(s: S, sum: Self::Sum<S>, offset: &[i32; 16]) -> S::F;
-    /// Converts a row of activations to its groups and gives its scale. Columns
-    /// that the last group lacks are 0.
+    /// Converts a row of activations, or a piece of it, to its groups and gives
+    /// its scale. Columns that the last group lacks are 0.
     fn convert<S: Lanes>(s: S, row: &[f32], words: &mut [u32]) -> f32;
     /// The same for a row that has nothing below 0; its sums need no offset.
     #[inline(always)]
@@ -75,8 +82,8 @@ pub(crate) trait Element: Copy + Send + Sync + 'static {
     fn put_column(line: &mut Self::Line, column: usize, lanes: &[f32; WIDTH], inverse: f32);
 }
 
-/// Puts a row of weights into a lane of a block's lines. Gives the row's offset
-/// and scale.
+/// Puts a row of weights into a lane of a block's lines. Gives the row's scale
+/// and tells the offset of each piece.
 #[inline(always)]
 pub(crate) fn put_row<S: Lanes, E: Element>(
     s: S,
@@ -84,13 +91,19 @@ pub(crate) fn put_row<S: Lanes, E: Element>(
     half: usize,
     lane: usize,
     row: &[f32],
-) -> (i32, f32) {
+    mut offset: impl FnMut(usize, i32),
+) -> f32 {
     let scale = E::scale(s, row);
-    let (mut sum, inverse) = (0, inverse(scale));
-    for (line, columns) in lines.iter_mut().zip(row.chunks(E::GROUP)) {
-        sum += E::put_lane(&mut line[half], lane, columns, inverse);
+    let inverse = inverse(scale);
+    let pieces = lines.chunks_mut(E::PIECE.div_ceil(E::GROUP));
+    for (piece, (lines, columns)) in pieces.zip(row.chunks(E::PIECE)).enumerate() {
+        let mut sum = 0;
+        for (line, columns) in lines.iter_mut().zip(columns.chunks(E::GROUP)) {
+            sum += E::put_lane(&mut line[half], lane, columns, inverse);
+        }
+        offset(piece, 128 * sum);
     }
-    (128 * sum, scale)
+    scale
 }
 
 /// One over a scale; 0 where it is 0, as it is for zeros alone.
@@ -217,51 +230,67 @@ impl Element for Bf16 {
     }
 }
 
-/// Eight-bit weights by sixteen-bit activations, sums in integers.
+/// Eight-bit weights by activations of so many bytes, sums in integers.
 #[derive(Clone, Copy, Debug)]
-pub struct Int8;
+pub struct Integers<const BYTES: usize>;
 
-impl Element for Int8 {
+/// What weights are multiplied with.
+pub type Int8 = Integers<1>;
+/// What keys and values are multiplied with: of the weights of a softmax few are
+/// near the largest.
+pub type Int8Fine = Integers<2>;
+
+impl<const BYTES: usize> Element for Integers<BYTES> {
     type Line = Line<[i8; 64]>;
-    /// The high bytes of four columns, then the low bytes.
-    type Group = [u32; 2];
-    type Sum<S: Lanes> = [S::I; 2];
+    /// The highest bytes of four columns, then the lower ones.
+    type Group = [u32; BYTES];
+    type Sum<S: Lanes> = [S::I; BYTES];
     const GROUP: usize = 4;
-    const REGISTERS: usize = 2;
-    const WORDS: usize = 2;
+    const REGISTERS: usize = BYTES;
+    const WORDS: usize = BYTES;
+    const PIECE: usize = if BYTES == 1 { 256 } else { usize::MAX };
     const SCALED: bool = true;
     const FORMAT: WeightFormat = WeightFormat::Int8;
 
     #[inline(always)]
-    fn zero<S: Lanes>(s: S) -> [S::I; 2] {
-        [s.splat_i32(0); 2]
+    fn zero<S: Lanes>(s: S) -> [S::I; BYTES] {
+        [s.splat_i32(0); BYTES]
     }
     #[inline(always)]
-    fn dot<S: Lanes>(s: S, sum: [S::I; 2], line: &Self::Line, x: &[u32; 2]) -> [S::I; 2] {
-        [
-            s.dot_i8(sum[0], &line.0, x[0]),
-            s.dot_i8(sum[1], &line.0, x[1]),
-        ]
+    fn dot<S: Lanes>(
+        s: S,
+        mut sums: [S::I; BYTES],
+        line: &Self::Line,
+        x: &[u32; BYTES],
+    ) -> [S::I; BYTES] {
+        for (sum, x) in sums.iter_mut().zip(x) {
+            *sum = s.dot_i8(*sum, &line.0, *x);
+        }
+        sums
     }
     #[inline(always)]
-    fn value<S: Lanes>(s: S, [high, low]: [S::I; 2], offset: &[i32; 16]) -> S::F {
-        let high = s.to_f32(s.sub_i32(high, offset));
-        s.mul_add(high, s.splat(256.0), s.to_f32(low))
+    fn value<S: Lanes>(s: S, sums: [S::I; BYTES], offset: &[i32; 16]) -> S::F {
+        let mut value = s.to_f32(s.sub_i32(sums[0], offset));
+        for low in &sums[1..] {
+            value = s.mul_add(value, s.splat(256.0), s.to_f32(*low));
+        }
+        value
     }
     #[inline(always)]
     fn convert<S: Lanes>(s: S, row: &[f32], words: &mut [u32]) -> f32 {
-        let scale = largest_magnitude(s, row) / 32767.0;
-        sixteen_bits(s, row, inverse(scale), 32768, words);
+        let middle = 1 << (8 * BYTES - 1);
+        let scale = largest_magnitude(s, row) / (middle - 1) as f32;
+        integers::<S, BYTES>(s, row, inverse(scale), middle, words);
         scale
     }
     #[inline(always)]
     fn convert_positive<S: Lanes>(s: S, row: &[f32], words: &mut [u32]) -> f32 {
-        let scale = largest_magnitude(s, row) / 65535.0;
-        sixteen_bits(s, row, inverse(scale), 0, words);
+        let scale = largest_magnitude(s, row) / ((1 << (8 * BYTES)) - 1) as f32;
+        integers::<S, BYTES>(s, row, inverse(scale), 0, words);
         scale
     }
     #[inline(always)]
-    fn groups(words: &[u32]) -> &[[u32; 2]] {
+    fn groups(words: &[u32]) -> &[[u32; BYTES]] {
         words.as_chunks().0
     }
     #[inline(always)]
@@ -296,21 +325,31 @@ fn nearest(x: f32) -> i8 {
     (x + 12_582_912.0).to_bits() as i8
 }
 
-/// The high bytes, then the low bytes, of `offset` more than the values times
-/// `inverse`, four values a group.
+/// The lowest `BYTES` (1 or 2) bytes, the higher first, of `offset` more than the
+/// values times `inverse`, four values a group.
 #[inline(always)]
-fn sixteen_bits<S: Lanes>(s: S, row: &[f32], inverse: f32, offset: u32, words: &mut [u32]) {
+fn integers<S: Lanes, const BYTES: usize>(
+    s: S,
+    row: &[f32],
+    inverse: f32,
+    offset: u32,
+    words: &mut [u32],
+) {
     let inverse = s.splat(inverse);
-    let (lines, rest) = row.as_chunks::<WIDTH>();
-    let groups = words.as_chunks_mut().0;
-    for (out, line) in groups.iter_mut().zip(lines) {
-        s.bytes(s.mul(s.load(line), inverse), offset, out);
-    }
-    if !rest.is_empty() {
-        let mut out = [0; WIDTH / 2];
-        s.bytes(s.mul(load_part(s, rest), inverse), offset, &mut out);
-        let words = &mut words[lines.len() * out.len()..][..2 * rest.len().div_ceil(4)];
-        words.copy_from_slice(&out[..words.len()]);
+    let groups = words.as_chunks_mut::<BYTES>().0;
+    for (groups, line) in groups.chunks_mut(WIDTH / 4).zip(row.chunks(WIDTH)) {
+        let mut both = [0; WIDTH / 2];
+        s.bytes(s.mul(load_part(s, line), inverse), offset, &mut both);
+        let both = both.as_chunks::<2>().0;
+        if let Some(groups) = groups.first_chunk_mut::<{ WIDTH / 4 }>() {
+            for (group, both) in groups.iter_mut().zip(both) {
+                group.copy_from_slice(&both[2 - BYTES..]);
+            }
+        } else {
+            for (group, both) in groups.iter_mut().zip(both) {
+                group.copy_from_slice(&both[2 - BYTES..]);
+            }
+        }
     }
 }
 

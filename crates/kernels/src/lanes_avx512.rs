@@ -246,6 +246,19 @@ impl Lanes for Avx512 {
         proven!(_mm512_cvtepi32_ps(a))
     }
     #[inline(always)]
+    fn sum(self, a: __m512) -> f32 {
+        proven!({
+            let a = _mm256_add_ps(_mm512_castps512_ps256(a), _mm512_extractf32x8_ps::<1>(a));
+            let a = _mm_add_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps::<1>(a));
+            let a = _mm_add_ps(a, _mm_movehl_ps(a, a));
+            _mm_cvtss_f32(_mm_add_ss(a, _mm_shuffle_ps::<1>(a, a)))
+        })
+    }
+    #[inline(always)]
+    fn largest(self, a: __m512) -> f32 {
+        proven!(_mm512_reduce_max_ps(a))
+    }
+    #[inline(always)]
     fn prefetch<T>(self, address: *const T) {
         proven!(_mm_prefetch::<_MM_HINT_T0>(address.cast()))
     }

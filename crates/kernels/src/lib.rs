@@ -43,7 +43,7 @@ mod tile;
 pub mod training;
 
 pub use activations::Activations;
-pub use attention::{Attention, Span};
+pub use attention::{Attention, Caches, Prefix, Span};
 pub use cache::HeadCache;
 pub use isa::Isa;
 pub use matrix::{Matrix, WeightFormat};

@@ -24,8 +24,9 @@ pub enum WeightFormat {
     F32,
     /// bf16 by bf16, sums in f32.
     Bf16,
-    /// Eight-bit integers with a scale a row, by sixteen-bit integers with a
-    /// scale a row of activations; sums in integers.
+    /// Eight-bit integers with a scale a row, by eight-bit integers with a scale
+    /// for every 256 columns of activations; sums in integers. Cached keys and
+    /// values by sixteen-bit integers.
     Int8,
 }
 
@@ -33,7 +34,8 @@ pub enum WeightFormat {
 pub(crate) struct Packed<E: Element> {
     /// `[blocks, groups]`.
     pub(crate) lines: Piece<[E::Line; 2]>,
-    /// One a row, in lines of sixteen; see [`Element::value`].
+    /// One a row and piece, `[blocks, pieces, 2]` lines of sixteen; see
+    /// [`Element::value`].
     pub(crate) offsets: Vec<[i32; 16]>,
     /// One a row, in lines of sixteen; 1 where the format has none.
     pub(crate) scales: Vec<[f32; 16]>,
@@ -120,6 +122,22 @@ impl Matrix {
         lines * 128
     }
 
+    /// Where a block begins, to be asked for.
+    pub(crate) fn start(&self, block: usize) -> *const u8 {
+        fn start<E: Element>(packed: &Packed<E>, block: usize) -> *const u8 {
+            packed
+                .lines
+                .as_ptr()
+                .wrapping_add(block * packed.groups)
+                .cast()
+        }
+        match &self.blocks {
+            Blocks::F32(packed) => start(packed, block),
+            Blocks::Bf16(packed) => start(packed, block),
+            Blocks::Int8(packed) => start(packed, block),
+        }
+    }
+
     pub(crate) fn blocks(&self) -> &Blocks {
         &self.blocks
     }
@@ -136,7 +154,8 @@ fn pack<E: Element, X: Send>(
     let groups = columns.div_ceil(E::GROUP);
     let blocks = rows.div_ceil(BLOCK);
     let mut lines = team.pool().take(blocks * groups);
-    let mut offsets = vec![[0; 16]; blocks * 2];
+    let pieces = columns.div_ceil(E::PIECE);
+    let mut offsets = vec![[0; 16]; blocks * pieces * 2];
     let mut scales = vec![[1.0; 16]; blocks * 2];
     let mut scratch = vec![0.0; team.threads() * BLOCK * columns];
     let failed = Mutex::new(None);
@@ -152,7 +171,7 @@ fn pack<E: Element, X: Send>(
         let (lines, offsets, scales, values) = unsafe {
             (
                 shared.0.part(block * groups, groups),
-                shared.1.part(block * 2, 2),
+                shared.1.part(block * pieces * 2, pieces * 2),
                 shared.2.part(block * 2, 2),
                 shared.3.part(thread * BLOCK * columns, BLOCK * columns),
             )
@@ -168,8 +187,8 @@ fn pack<E: Element, X: Send>(
         }
         for (row, values) in values.chunks(columns.max(1)).enumerate() {
             let (half, lane) = (row / 16, row % 16);
-            (offsets[half][lane], scales[half][lane]) =
-                put_row::<_, E>(Plain, lines, half, lane, values);
+            let offset = |piece: usize, offset| offsets[2 * piece + half][lane] = offset;
+            scales[half][lane] = put_row::<_, E>(Plain, lines, half, lane, values, offset);
         }
     });
     let failed = failed.into_inner().unwrap_or_else(PoisonError::into_inner);

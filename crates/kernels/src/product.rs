@@ -17,7 +17,7 @@ use crate::lanes::Lanes;
 use crate::matrix::{Blocks, Matrix, Packed};
 use crate::shared::SharedMut;
 use crate::team::Team;
-use crate::tile::{BLOCK, Sink, block_product};
+use crate::tile::{BLOCK, ROWS, multiply};
 use std::ops::Range;
 
 /// What becomes of a product.
@@ -55,6 +55,10 @@ pub struct Output<'a> {
 /// Tasks a thread in a phase: enough to even out, few enough to stay streams.
 const TASKS: usize = 4;
 
+/// How many groups ahead weights are asked for: 8 KB, what memory gives a core in
+/// the time that it takes to answer.
+const AHEAD: usize = 64;
+
 /// Computes all outputs in one phase of the team, for the first `rows` rows of
 /// the inputs. Panics where shapes or formats do not fit.
 pub fn products<const N: usize>(team: &mut Team, rows: usize, outputs: [Output; N]) {
@@ -76,32 +80,28 @@ pub fn products<const N: usize>(team: &mut Team, rows: usize, outputs: [Output; 
         width
     });
     let blocks = widths.map(|width| width.div_ceil(BLOCK));
-    let run = blocks
-        .iter()
-        .sum::<usize>()
-        .div_ceil(team.threads() * TASKS)
-        .max(1);
-    let tasks = blocks.map(|blocks| blocks.div_ceil(run));
+    let total = blocks.iter().sum::<usize>();
+    let run = total.div_ceil(team.threads() * TASKS).max(1);
     let outputs = outputs.map(|output| (output.products, SharedMut::new(output.out)));
     let isa = team.isa();
-    team.run(tasks.iter().sum(), &|_, mut task| {
+    team.run(total.div_ceil(run), &|_, index| {
+        let (mut skipped, run) = (0, index * run..(index + 1) * run);
         for (index, (products, out)) in outputs.iter().enumerate() {
-            if task >= tasks[index] {
-                task -= tasks[index];
-                continue;
-            }
-            let blocks = task * run..blocks[index].min((task + 1) * run);
-            for product in *products {
-                let (width, blocks) = (widths[index], blocks.clone());
+            let [first, end] =
+                [run.start, run.end].map(|at| at.saturating_sub(skipped).min(blocks[index]));
+            skipped += blocks[index];
+            for (at, product) in products.iter().enumerate() {
                 isa.run(Run {
                     product,
                     rows,
-                    width,
-                    blocks,
+                    width: widths[index],
+                    blocks: first..end,
+                    after: products
+                        .get(at + 1)
+                        .map(|product| product.weights.start(first)),
                     out,
                 });
             }
-            return;
         }
     });
 }
@@ -111,6 +111,8 @@ struct Run<'a> {
     rows: usize,
     width: usize,
     blocks: Range<usize>,
+    /// What is read after the blocks, if not those that follow.
+    after: Option<*const u8>,
     /// Only the columns of `blocks` are written.
     out: &'a SharedMut<'a, f32>,
 }
@@ -133,15 +135,45 @@ impl Run<'_> {
         let input = self.product.input;
         assert_eq!(input.format(), E::FORMAT, "input for another format");
         let (stride, x) = (input.stride() / E::WORDS, E::groups(input.words()));
+        let piece = E::PIECE.div_ceil(E::GROUP).min(packed.groups);
+        let pieces = packed.groups.div_ceil(piece);
+        let end = self.blocks.end * packed.groups;
+        let mut sums = [[E::zero(s); 2]; ROWS];
+        let mut values = [[s.splat(0.0); 2]; ROWS];
         for block in self.blocks.clone() {
             let lines = &packed.lines[block * packed.groups..][..packed.groups];
-            let mut finish = Finish {
-                s,
-                run: self,
-                packed,
-                block,
-            };
-            block_product::<S, E>(s, lines, x, stride, self.rows, &mut finish);
+            let offsets = &packed.offsets[2 * block * pieces..][..2 * pieces];
+            for first in (0..self.rows).step_by(ROWS) {
+                let rows = (self.rows - first).min(ROWS);
+                for (index, lines) in lines.chunks(piece).enumerate() {
+                    let at = block * packed.groups + index * piece + AHEAD;
+                    let next = (first == 0).then(|| match self.after {
+                        Some(after) if at >= end => {
+                            after.cast::<[E::Line; 2]>().wrapping_add(at - end)
+                        }
+                        _ => packed.lines.as_ptr().wrapping_add(at),
+                    });
+                    let x = &x[first * stride + index * piece..];
+                    multiply::<S, E>(s, lines, next, x, stride, false, &mut sums[..rows]);
+                    for row in 0..rows {
+                        let scale = s.splat(input.scales(first + row)[index]);
+                        for half in 0..2 {
+                            let value = E::value(s, sums[row][half], &offsets[2 * index + half]);
+                            values[row][half] = if index == 0 {
+                                s.mul(value, scale)
+                            } else {
+                                s.mul_add(value, scale, values[row][half])
+                            };
+                        }
+                    }
+                }
+                for (row, halves) in values[..rows].iter().enumerate() {
+                    for (line, value) in (2 * block..).zip(halves) {
+                        let value = s.mul(*value, s.load(&packed.scales[line]));
+                        self.finish(s, first + row, 16 * line, value);
+                    }
+                }
+            }
         }
     }
 
@@ -169,25 +201,6 @@ impl Run<'_> {
             s.store(then(s, self.product.then, value, s.load(&old)), &mut padded);
             out.copy_from_slice(&padded[..columns]);
         }
-    }
-}
-
-/// Scales the sums of one block and finishes them.
-struct Finish<'a, S, E: Element> {
-    s: S,
-    run: &'a Run<'a>,
-    packed: &'a Packed<E>,
-    block: usize,
-}
-
-impl<S: Lanes, E: Element> Sink<S, E> for Finish<'_, S, E> {
-    #[inline(always)]
-    fn take(&mut self, row: usize, half: usize, sum: E::Sum<S>) {
-        let (s, line) = (self.s, 2 * self.block + half);
-        let value = E::value(s, sum, &self.packed.offsets[line]);
-        let scale = s.splat(self.run.product.input.scales()[row]);
-        let scale = s.mul(s.load(&self.packed.scales[line]), scale);
-        self.run.finish(s, row, 16 * line, s.mul(value, scale));
     }
 }
 

@@ -5,10 +5,14 @@
 //! as a phase, so workers spin between phases, then give way, and sleep only
 //! when nothing came for some milliseconds.
 //!
-//! A phase is a number of tasks. Threads, the caller among them, take the next
-//! task when they have finished one: a worker that the system has taken off its
-//! core holds up nothing but the task it had begun. Which thread runs a task
-//! must not influence its result.
+//! A phase is a number of tasks, of which each thread, the caller among them,
+//! gets a run. Threads that have finished theirs take from the ends of the others':
+//! a worker that the system has taken off its core holds up nothing but the task
+//! it had begun. Which thread runs a task must not influence its result.
+//!
+//! What one thread writes and another reads costs as much as a small task where
+//! cores share no cache. So each thread has a place of its own to take tasks from,
+//! and tells that they are finished once for its whole run.
 
 use crate::isa::Isa;
 use crate::memory::Pool;
@@ -27,93 +31,124 @@ const SPINS: u32 = 4_000;
 /// How long a worker without work stays awake.
 const AWAKE: Duration = Duration::from_millis(5);
 
-struct Phase {
-    /// The next task in the high half, the number of tasks in the low half.
-    state: AtomicU64,
-    /// Tasks finished.
-    done: AtomicUsize,
+/// Something on cache lines of its own (processors fetch them in pairs).
+#[repr(align(128))]
+struct Apart<T>(T);
+
+/// What one thread is to run.
+#[derive(Default)]
+struct Run {
+    /// Its first task in the high half, where its tasks end in the low half.
+    tasks: AtomicU64,
     /// What to run; written only while no task is taken.
     task: UnsafeCell<Option<&'static Task>>,
+}
+
+// SAFETY: `task` is written only by the caller of `Team::run`, before any run of
+// the phase is offered and after all tasks of the phase before were told to be
+// finished; it is read only by a thread that has taken a task and not told that
+// it is finished. The other field is atomic.
+unsafe impl Sync for Run {}
+
+impl Run {
+    fn is_empty(&self) -> bool {
+        let tasks = self.tasks.load(Ordering::SeqCst);
+        tasks >> 32 >= tasks & 0xffff_ffff
+    }
+
+    /// Takes the first task, or the last.
+    fn take(&self, first: bool) -> Option<usize> {
+        let mut tasks = self.tasks.load(Ordering::Acquire);
+        loop {
+            let (next, end) = (tasks >> 32, tasks & 0xffff_ffff);
+            if next >= end {
+                return None;
+            }
+            let (left, taken) = match first {
+                true => (tasks + (1 << 32), next),
+                false => (tasks - 1, end - 1),
+            };
+            let order = (Ordering::AcqRel, Ordering::Acquire);
+            match self
+                .tasks
+                .compare_exchange_weak(tasks, left, order.0, order.1)
+            {
+                Ok(_) => return Some(taken as usize),
+                Err(now) => tasks = now,
+            }
+        }
+    }
+}
+
+struct Phase {
+    /// One a thread.
+    runs: Vec<Apart<Run>>,
+    /// Tasks finished.
+    done: Apart<AtomicUsize>,
     panicked: AtomicBool,
     stop: AtomicBool,
     asleep: AtomicUsize,
 }
 
-// SAFETY: `task` is written only by the caller of `run`, before the store to
-// `state` that offers tasks and after the last task of the phase before was
-// finished; it is read only by a thread that has taken a task and not finished
-// it. The other fields are atomic.
-unsafe impl Sync for Phase {}
-
 impl Phase {
-    /// Takes tasks and runs them until none is left.
+    /// Runs the tasks of the thread's own run, then those that others have left.
     fn work(&self, thread: usize) {
-        loop {
-            let state = self.state.load(Ordering::Acquire);
-            let (next, total) = (state >> 32, state & 0xffff_ffff);
-            if next >= total {
-                return;
-            }
-            let taken = state + (1 << 32);
-            let order = (Ordering::AcqRel, Ordering::Relaxed);
-            if self
-                .state
-                .compare_exchange(state, taken, order.0, order.1)
-                .is_err()
-            {
-                continue;
-            }
-            // SAFETY: this thread has taken a task that is not finished, so the
-            // task is set and the caller of `run` waits.
-            let task = unsafe { *self.task.get() };
-            let call = || {
-                if let Some(task) = task {
-                    task(thread, next as usize);
+        let (before, from) = self.runs.split_at(thread);
+        let own = &from[0].0;
+        for (index, Apart(run)) in from.iter().chain(before).enumerate() {
+            let mut count = 0;
+            while let Some(index) = run.take(index == 0) {
+                // SAFETY: this thread has taken a task and not told that it is
+                // finished, so the task is set and the caller of `run` waits.
+                let task = unsafe { *own.task.get() };
+                let call = || {
+                    if let Some(task) = task {
+                        task(thread, index);
+                    }
+                };
+                if catch_unwind(AssertUnwindSafe(call)).is_err() {
+                    self.panicked.store(true, Ordering::Relaxed);
                 }
-            };
-            if catch_unwind(AssertUnwindSafe(call)).is_err() {
-                self.panicked.store(true, Ordering::Relaxed);
+                count += 1;
             }
-            self.done.fetch_add(1, Ordering::Release);
+            if count > 0 {
+                self.done.0.fetch_add(count, Ordering::Release);
+            }
         }
     }
 
     /// A worker's life: work, wait, sleep, stop.
     fn serve(&self, thread: usize) {
+        let own = &self.runs[thread].0;
         while !self.stop.load(Ordering::Relaxed) {
             self.work(thread);
-            if !self.wait(|| self.offers() || self.stop.load(Ordering::Relaxed)) {
+            if !wait(|| !own.is_empty() || self.stop.load(Ordering::Relaxed)) {
                 self.asleep.fetch_add(1, Ordering::SeqCst);
-                if !self.offers() && !self.stop.load(Ordering::SeqCst) {
+                if own.is_empty() && !self.stop.load(Ordering::SeqCst) {
                     std::thread::park();
                 }
                 self.asleep.fetch_sub(1, Ordering::SeqCst);
             }
         }
     }
+}
 
-    fn offers(&self) -> bool {
-        let state = self.state.load(Ordering::SeqCst);
-        state >> 32 < state & 0xffff_ffff
-    }
-
-    /// Spins, then gives way, until `ready` or until it has been too long.
-    fn wait(&self, ready: impl Fn() -> bool) -> bool {
-        for _ in 0..SPINS {
-            if ready() {
-                return true;
-            }
-            std::hint::spin_loop();
+/// Spins, then gives way, until `ready` or until it has been too long.
+fn wait(ready: impl Fn() -> bool) -> bool {
+    for _ in 0..SPINS {
+        if ready() {
+            return true;
         }
-        let start = Instant::now();
-        while !ready() {
-            if start.elapsed() > AWAKE {
-                return false;
-            }
-            std::thread::yield_now();
-        }
-        true
+        std::hint::spin_loop();
     }
+    let start = Instant::now();
+    while !ready() {
+        if start.elapsed() > AWAKE {
+            return false;
+        }
+        std::thread::yield_now();
+    }
+    true
 }
 
 /// The caller and its workers. Dropping it joins them.
@@ -137,9 +172,8 @@ impl Team {
         let cores = || std::thread::available_parallelism().map_or(1, usize::from);
         let threads = if threads == 0 { cores() } else { threads };
         let phase = Arc::new(Phase {
-            state: AtomicU64::new(0),
-            done: AtomicUsize::new(0),
-            task: UnsafeCell::new(None),
+            runs: (0..threads).map(|_| Apart(Run::default())).collect(),
+            done: Apart(AtomicUsize::new(0)),
             panicked: AtomicBool::new(false),
             stop: AtomicBool::new(false),
             asleep: AtomicUsize::new(0),
@@ -191,17 +225,25 @@ impl Team {
         // all tasks are finished, also when one panics.
         let task =
             unsafe { std::mem::transmute::<&(dyn Fn(usize, usize) + Sync), &'static Task>(task) };
-        // SAFETY: all tasks of the phase before are finished (see `Phase`).
-        unsafe { *phase.task.get() = Some(task) };
-        phase.done.store(0, Ordering::Relaxed);
-        phase.state.store(tasks as u64, Ordering::SeqCst);
+        for Apart(run) in &phase.runs {
+            // SAFETY: all tasks of the phase before are finished (see `Run`).
+            unsafe { *run.task.get() = Some(task) };
+        }
+        phase.done.0.store(0, Ordering::Relaxed);
+        let (each, more) = (tasks / self.threads(), tasks % self.threads());
+        let start = |thread: usize| (thread * each + more.min(thread)) as u64;
+        // The caller's own last: the others begin while it still offers.
+        for (thread, Apart(run)) in phase.runs[..self.threads()].iter().enumerate().rev() {
+            let own = start(thread) << 32 | start(thread + 1);
+            run.tasks.store(own, Ordering::SeqCst);
+        }
         if tasks > 1 && phase.asleep.load(Ordering::SeqCst) > 0 {
             for worker in &self.workers {
                 worker.thread().unpark();
             }
         }
         phase.work(0);
-        while !phase.wait(|| phase.done.load(Ordering::Acquire) == tasks) {}
+        while !wait(|| phase.done.0.load(Ordering::Acquire) == tasks) {}
         if phase.panicked.swap(false, Ordering::Relaxed) {
             panic!("a task of the team panicked");
         }

@@ -3,38 +3,53 @@
 //!
 //! For each group of columns, the two lines of the block are multiplied with the
 //! same group of each row of activations. A line is read once and used for all
-//! rows of the tile; sums stay in registers from the first column to the last.
-//! The sum of each (weight row, activation row) runs over the columns in order
-//! with one accumulator, so it has the same bits whatever the tile's height.
+//! rows of the tile. The sum of each (weight row, activation row) runs over the
+//! columns in order with one accumulator, so it has the same bits whatever the
+//! tile's height, and wherever the columns are cut.
 
 use crate::elements::Element;
 use crate::lanes::Lanes;
 
 /// Rows of weights in a block: two lines.
 pub(crate) const BLOCK: usize = 32;
-/// How far ahead weights are asked for, in bytes: what memory gives a core in the
-/// time that it takes to answer. The processor's own prefetching ends with each
-/// page.
-const AHEAD: usize = 4096;
+/// Rows of activations that are multiplied together, at most.
+pub(crate) const ROWS: usize = 12;
+/// The sums of one row of activations with the sixteen first and the sixteen
+/// other weight rows.
+pub(crate) type Sums<S, E> = [<E as Element>::Sum<S>; 2];
+
+/// What is asked for while groups are multiplied: the processor's own prefetching
+/// ends with each page, and sees nothing to do while lines are passed over again.
+#[derive(Clone, Copy)]
+struct Ahead {
+    at: *const u8,
+    /// Bytes a group: two lines, one or none.
+    step: usize,
+}
 
 #[inline(always)]
-fn tile<S: Lanes, E: Element, const ROWS: usize>(
+fn tile<S: Lanes, E: Element, const HEIGHT: usize>(
     s: S,
-    block: &[[E::Line; 2]],
+    lines: &[[E::Line; 2]],
     x: &[E::Group],
     stride: usize,
-) -> [[E::Sum<S>; 2]; ROWS] {
+    mut ahead: Ahead,
+    mut sums: [Sums<S, E>; HEIGHT],
+) -> [Sums<S, E>; HEIGHT] {
     assert!(
-        x.len() >= (ROWS - 1) * stride + block.len(),
+        x.len() >= (HEIGHT - 1) * stride + lines.len(),
         "activations too short"
     );
-    let mut sums = [[E::zero(s); 2]; ROWS];
-    for (group, lines) in block.iter().enumerate() {
-        let ahead = std::ptr::from_ref(lines).wrapping_byte_add(AHEAD);
-        s.prefetch(ahead);
-        s.prefetch(ahead.wrapping_byte_add(64));
+    for (group, lines) in lines.iter().enumerate() {
+        if ahead.step > 0 {
+            s.prefetch(ahead.at);
+        }
+        if ahead.step > 64 {
+            s.prefetch(ahead.at.wrapping_byte_add(64));
+        }
+        ahead.at = ahead.at.wrapping_byte_add(ahead.step);
         for (row, sum) in sums.iter_mut().enumerate() {
-            // SAFETY: row < ROWS and group < block.len(), asserted above.
+            // SAFETY: row < HEIGHT and group < lines.len(), asserted above.
             let x = unsafe { x.get_unchecked(row * stride + group) };
             sum[0] = E::dot(s, sum[0], &lines[0], x);
             sum[1] = E::dot(s, sum[1], &lines[1], x);
@@ -43,42 +58,44 @@ fn tile<S: Lanes, E: Element, const ROWS: usize>(
     sums
 }
 
-/// Takes the sums of a tile. A trait and not a closure: a closure would not be
-/// compiled for the instruction set that calls it.
-pub(crate) trait Sink<S: Lanes, E: Element> {
-    /// The sums of `row` with the first (0) or second (1) sixteen weight rows.
-    fn take(&mut self, row: usize, half: usize, sum: E::Sum<S>);
-}
-
-/// Multiplies a block of weights with `rows` rows of activations, `stride`
-/// groups apart in `x`.
+/// Multiplies some groups of a block of weights with as many rows of activations
+/// as there are `sums`, at most [`ROWS`], `stride` groups apart in `x`. The sums go
+/// on from what they are, or begin anew. At `next` is what will be read soon after,
+/// as many lines.
 #[inline(always)]
-pub(crate) fn block_product<S: Lanes, E: Element>(
+pub(crate) fn multiply<S: Lanes, E: Element>(
     s: S,
-    block: &[[E::Line; 2]],
+    lines: &[[E::Line; 2]],
+    next: Option<*const [E::Line; 2]>,
     x: &[E::Group],
     stride: usize,
-    rows: usize,
-    sink: &mut impl Sink<S, E>,
+    go_on: bool,
+    sums: &mut [Sums<S, E>],
 ) {
-    let mut row = 0;
+    let (mut row, mut pass, rows) = (0, 0, sums.len());
     macro_rules! tiles {
         ($($height:literal)*) => {$(
-            while $height * E::REGISTERS <= S::TILE && row + $height <= rows {
-                let sums = tile::<S, E, $height>(s, block, &x[row * stride..], stride);
-                for (i, [first, second]) in sums.into_iter().enumerate() {
-                    sink.take(row + i, 0, first);
-                    sink.take(row + i, 1, second);
+            // Eight rows that are too many are four and four, not six and two:
+            // so memory is asked for evenly.
+            while $height * E::REGISTERS <= S::TILE
+                && rows - row >= $height
+                && !($height == 6 && rows - row == 8)
+            {
+                let at = next.unwrap_or(lines.as_ptr()).cast::<u8>();
+                let ahead = match pass {
+                    _ if next.is_none() || pass > 1 => Ahead { at, step: 0 },
+                    0 if $height == rows => Ahead { at, step: 128 },
+                    _ => Ahead { at: at.wrapping_add(pass * 64 * lines.len()), step: 64 },
+                };
+                if let Some(sums) = sums[row..].first_chunk_mut::<$height>() {
+                    let from = if go_on { *sums } else { [[E::zero(s); 2]; $height] };
+                    let x = &x[row * stride..];
+                    *sums = tile::<S, E, $height>(s, lines, x, stride, ahead, from);
                 }
                 row += $height;
+                pass += 1;
             }
         )*};
     }
-    tiles!(12 8 6 4 2);
-    while row < rows {
-        let [[first, second]] = tile::<S, E, 1>(s, block, &x[row * stride..], stride);
-        sink.take(row, 0, first);
-        sink.take(row, 1, second);
-        row += 1;
-    }
+    tiles!(12 8 6 4 3 2 1);
 }

@@ -3,7 +3,7 @@
 mod common;
 
 use common::{distance, values};
-use kernels::{Attention, HeadCache, Isa, Span, Team, WeightFormat};
+use kernels::{Attention, Caches, HeadCache, Isa, Prefix, Span, Team, WeightFormat};
 
 /// Causal attention of one sequence: `qkv` `[rows, 3, heads, head_dim]`.
 fn expected(qkv: &[f32], heads: usize, head_dim: usize) -> Vec<f32> {
@@ -70,10 +70,21 @@ fn run(
             row: 0,
             rows: *rows,
             position,
+            prefix: Prefix::default(),
         };
         let qkv = &qkv[position * 3 * width..][..rows * 3 * width];
         let out = &mut out[position * width..][..rows * width];
-        attention.attend(team, 1, &[span], &mut caches, qkv, out);
+        attention.attend(
+            team,
+            1,
+            &[span],
+            Caches {
+                own: &mut caches,
+                shared: &[],
+            },
+            qkv,
+            out,
+        );
         position += rows;
     }
     out
@@ -121,10 +132,21 @@ fn sequences_of_a_batch_do_not_see_each_other() {
             row,
             rows,
             position: 0,
+            prefix: Prefix::default(),
         });
         row += rows;
     }
-    attention.attend(&mut team, 0, &spans, &mut caches, &qkv, &mut out);
+    attention.attend(
+        &mut team,
+        0,
+        &spans,
+        Caches {
+            own: &mut caches,
+            shared: &[],
+        },
+        &qkv,
+        &mut out,
+    );
     for span in spans {
         let own = &qkv[span.row * 3 * width..][..span.rows * 3 * width];
         let found = &out[span.row * width..][..span.rows * width];
@@ -153,11 +175,117 @@ fn overwritten(format: WeightFormat) {
             row: 0,
             rows,
             position: 0,
+            prefix: Prefix::default(),
         };
-        attention.attend(&mut team, 0, &[span], caches, &qkv, &mut out);
+        attention.attend(
+            &mut team,
+            0,
+            &[span],
+            Caches {
+                own: caches,
+                shared: &[],
+            },
+            &qkv,
+            &mut out,
+        );
         out
     };
     feed(1, rows, &mut caches);
     let again = feed(2, 21, &mut caches);
     assert_eq!(again, feed(2, 21, &mut fresh));
+}
+
+/// Five sequences that begin with the same 64 positions, two with others of the
+/// same number, one with nothing shared: each gets the bits that it gets alone.
+#[test]
+fn a_shared_prefix_changes_no_bit() {
+    let (heads, head_dim, capacity) = (2, 33, 120);
+    let width = 3 * heads * head_dim;
+    let histories = [(1, 64, 5), (1, 64, 0), (2, 96, 9), (1, 64, 37), (2, 96, 0)];
+    let histories = histories
+        .into_iter()
+        .chain([(3, 0, 70), (1, 64, 1), (1, 64, 2)]);
+    let histories: Vec<(u64, usize, usize)> = histories.collect();
+    // In the order of the rows; those that share are neighbours, or not.
+    let orders = [[0, 1, 3, 6, 7, 2, 4, 5], [0, 2, 5, 1, 4, 3, 7, 6]];
+    for isa in Isa::available() {
+        for (format, _) in FORMATS {
+            for threads in [1, 2, 5] {
+                let mut team = Team::with_isa(threads, isa);
+                let mut attention = Attention::new(1, heads, head_dim, capacity, threads);
+                let mut caches = |count: usize| -> Vec<HeadCache> {
+                    let cache = |_| HeadCache::new(&mut team, format, head_dim, capacity);
+                    (0..count * heads).map(cache).collect()
+                };
+                let (mut alone, mut together) = (caches(8), caches(8));
+                let mut shared = caches(2);
+                let mut feed = |caches: &mut [HeadCache], span: Span, qkv: &[f32]| {
+                    let mut out = vec![0.0; span.rows * heads * head_dim];
+                    let caches = Caches {
+                        own: caches,
+                        shared: &[],
+                    };
+                    attention.attend(&mut team, 0, &[span], caches, qkv, &mut out);
+                };
+                for (sequence, (seed, common, own)) in histories.iter().copied().enumerate() {
+                    let mut qkv = values(seed, common * width);
+                    qkv.extend(values(10 + sequence as u64, own * width));
+                    let span = Span {
+                        sequence,
+                        row: 0,
+                        rows: common + own,
+                        position: 0,
+                        prefix: Prefix::default(),
+                    };
+                    feed(&mut alone, span, &qkv);
+                    for head in 0..heads {
+                        let from = &alone[sequence * heads + head];
+                        together[sequence * heads + head].copy_from(from, common..common + own);
+                        if common > 0 {
+                            let index = seed as usize - 1;
+                            shared[index * heads + head].copy_from(from, 0..common);
+                        }
+                    }
+                }
+                for (step, order) in orders.into_iter().enumerate() {
+                    // The last sequence is fed several rows at once.
+                    let rows = [1, 1, 1, 1, 1, 1, 1, 3];
+                    let qkv = values(50 + step as u64, 10 * width);
+                    let span = |at: usize, shares: bool| {
+                        let sequence: usize = order[at];
+                        let (seed, common, own) = histories[sequence];
+                        let earlier = orders[..step].iter().map(|order| {
+                            let at = order.iter().position(|other| *other == sequence);
+                            at.map_or(0, |at| rows[at])
+                        });
+                        Span {
+                            sequence,
+                            row: at,
+                            rows: rows[at],
+                            position: common + own + earlier.sum::<usize>(),
+                            prefix: Prefix {
+                                index: seed as usize - 1,
+                                positions: if shares { common } else { 0 },
+                            },
+                        }
+                    };
+                    let mut run = |spans: &[Span], own: &mut [HeadCache], out: &mut [f32]| {
+                        let caches = Caches {
+                            own,
+                            shared: &shared,
+                        };
+                        attention.attend(&mut team, 0, spans, caches, &qkv, out);
+                    };
+                    let mut expected = vec![0.0; 10 * heads * head_dim];
+                    for at in 0..8 {
+                        run(&[span(at, false)], &mut alone, &mut expected);
+                    }
+                    let mut found = vec![f32::NAN; 10 * heads * head_dim];
+                    let spans: Vec<Span> = (0..8).map(|at| span(at, true)).collect();
+                    run(&spans, &mut together, &mut found);
+                    assert_eq!(found, expected, "{} {format:?} {threads}", isa.name());
+                }
+            }
+        }
+    }
 }

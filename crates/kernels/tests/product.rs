@@ -130,8 +130,8 @@ fn integers_are_the_same_on_every_instruction_set() {
 
 #[test]
 fn int8_errs_by_its_weights_only() {
-    // Weights that are whole 127ths are exact, so what remains is the sixteen
-    // bits of the activations and the largest possible sums.
+    // Weights that are whole 127ths are exact, so what remains is the largest
+    // possible sums and the rounding of activations, small beside them.
     let (n, k) = (40, 2048);
     let mut case = Case::new(n, k, 2);
     case.weights.fill(-1.0);
