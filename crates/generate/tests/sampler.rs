@@ -140,26 +140,40 @@ fn the_mask_leaves_out_ids() {
 
 #[test]
 fn top_p_of_many_equals_a_full_sort() {
-    let many: Vec<f32> = (0..3000)
-        .map(|i| ((i * 7919) % 3000) as f32 / 300.0)
-        .collect();
-    for p in [0.01, 0.3, 0.9, 0.999] {
-        let mut found: Vec<Candidate> = Vec::new();
-        filters::collect(&mut found, &many, None);
-        let mut sorted = found.clone();
-        sorted.sort_by(|a, b| b.logit.total_cmp(&a.logit));
-        let total: f64 = many.iter().map(|l| f64::from(*l).exp()).sum();
-        let mut sum = 0.0;
-        let reached = |candidate: &Candidate| {
-            sum += f64::from(candidate.logit).exp() / total;
-            sum >= f64::from(p)
-        };
-        let kept = sorted.iter().position(reached).unwrap() + 1;
-        filters::top_p(Isa::detect(), &mut found, &mut Vec::new(), p);
-        let spread = found.len().abs_diff(kept);
-        assert!(spread <= 1, "{p}: {} instead of {kept}", found.len());
-        let count = found.len().min(kept);
-        assert_eq!(ids(&found)[..count], ids(&sorted)[..count]);
+    let mut scratch = filters::Scratch::default();
+    // Steep, usual, flat, and one that has most of its probability in a long tail.
+    let shapes: [fn(f32) -> f32; 4] = [
+        |i| i * 5.0,
+        |i| i / 300.0,
+        |i| i * 1e-6,
+        |i| if i == 0.0 { 14.0 } else { i / 3000.0 },
+    ];
+    for (index, shape) in shapes.into_iter().enumerate() {
+        let many: Vec<f32> = (0..3000)
+            .map(|i| shape(((i * 7919) % 3000) as f32))
+            .collect();
+        for p in [0.01, 0.3, 0.9, 0.999] {
+            let mut found: Vec<Candidate> = Vec::new();
+            filters::collect(&mut found, &many, None);
+            let mut sorted = found.clone();
+            sorted.sort_by(|a, b| b.logit.total_cmp(&a.logit));
+            let largest = f64::from(sorted[0].logit);
+            let weight = |logit: f32| (f64::from(logit) - largest).exp();
+            let total: f64 = many.iter().map(|logit| weight(*logit)).sum();
+            let mut sum = 0.0;
+            let reached = |candidate: &Candidate| {
+                sum += weight(candidate.logit) / total;
+                sum >= f64::from(p)
+            };
+            let kept = sorted.iter().position(reached).unwrap() + 1;
+            filters::top_p(Isa::detect(), &mut found, &mut scratch, p);
+            assert!(found.is_sorted_by_key(|candidate| candidate.id));
+            filters::top_k(&mut found, many.len());
+            let spread = found.len().abs_diff(kept);
+            assert!(spread <= 1, "{index}, {p}: {} for {kept}", found.len());
+            let count = found.len().min(kept);
+            assert_eq!(ids(&found)[..count], ids(&sorted)[..count]);
+        }
     }
 }
 

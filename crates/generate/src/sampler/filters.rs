@@ -78,34 +78,67 @@ pub fn top_k(candidates: &mut Vec<Candidate>, k: usize) {
     candidates.sort_unstable_by(by_likelihood);
 }
 
+/// Classes of likelihood that [`top_p`] tells apart: 128 to an octave, down to
+/// 2^-16 of the most likely; the last holds all below.
+const CLASSES: usize = 16 * 128;
+
+/// What filters keep from one draw to the next, so that they allocate nothing.
+#[derive(Default)]
+pub struct Scratch {
+    /// One a candidate.
+    weights: Vec<f32>,
+    /// Probability of each class.
+    classes: Vec<f64>,
+    /// The class at the cut.
+    members: Vec<(Candidate, f32)>,
+}
+
 /// Keeps the most likely candidates, as few as reach the probability `p`
-/// together (nucleus sampling, Holtzman et al. 2019), the most likely first.
-/// `weights` is scratch.
-pub fn top_p(isa: Isa, candidates: &mut Vec<Candidate>, weights: &mut Vec<f32>, p: f32) {
-    let largest = most_likely(candidates).map_or(0.0, |best| best.logit);
+/// together (nucleus sampling, Holtzman et al. 2019), in the order that they had.
+///
+/// Sorting all of a large vocabulary would take longer than the model. So
+/// probabilities are summed by classes of about equal ones, and only the class in
+/// which `p` is reached is sorted.
+pub fn top_p(isa: Isa, candidates: &mut Vec<Candidate>, scratch: &mut Scratch, p: f32) {
+    let Scratch {
+        weights,
+        classes,
+        members,
+    } = scratch;
     probabilities(isa, candidates, weights);
-    // Probabilities are exp(logit - largest) times that of the most likely one,
-    // so those of a sorted part need not be looked up again.
     let top = weights.iter().fold(0.0_f32, |top, w| top.max(*w));
-    let mut sorted = 64;
-    loop {
-        sorted = sorted.min(candidates.len());
-        if sorted < candidates.len() {
-            candidates.select_nth_unstable_by(sorted, by_likelihood);
-        }
-        candidates[..sorted].sort_unstable_by(by_likelihood);
-        let mut sum = 0.0;
-        for (i, candidate) in candidates[..sorted].iter().enumerate() {
-            sum += f64::from(top) * f64::from(candidate.logit - largest).exp();
-            if sum >= f64::from(p) {
-                candidates.truncate(i + 1);
-                return;
-            }
-        }
-        if sorted == candidates.len() {
-            return;
-        }
-        sorted *= 8;
+    // The bits of floats that are not negative are in the order of their values;
+    // the upper sixteen hold the exponent and seven bits of the rest.
+    let class_of = |w: f32| ((top.to_bits() - w.to_bits()) >> 16).min(CLASSES as u32 - 1) as usize;
+    classes.clear();
+    classes.resize(CLASSES, 0.0);
+    for weight in &*weights {
+        classes[class_of(*weight)] += f64::from(*weight);
+    }
+    let mut sum = 0.0;
+    let reached = |class: &f64| {
+        let before = sum;
+        sum += class;
+        (sum >= f64::from(p)).then_some(before)
+    };
+    let found = classes.iter().map(reached).enumerate();
+    let found = found
+        .filter_map(|(class, before)| Some((class, before?)))
+        .next();
+    let Some((class, mut sum)) = found else {
+        return;
+    };
+    members.clear();
+    let all = candidates.iter().copied().zip(weights.iter().copied());
+    members.extend(all.filter(|(_, weight)| class_of(*weight) == class));
+    members.sort_unstable_by(|(a, _), (b, _)| by_likelihood(a, b));
+    let reaches = |(_, weight): &&(Candidate, f32)| {
+        sum += f64::from(*weight);
+        sum >= f64::from(p)
+    };
+    let last = members.iter().find(reaches).or(members.last());
+    if let Some((last, _)) = last.copied() {
+        candidates.retain(|candidate| by_likelihood(candidate, &last) != Ordering::Greater);
     }
 }
 
@@ -117,14 +150,15 @@ pub fn min_p(candidates: &mut Vec<Candidate>, p: f32) {
     }
 }
 
-/// Draws a candidate with its probability; `uniform` is in 0..1. `weights` is
-/// scratch. `None` when there is no candidate.
+/// Draws a candidate with its probability; `uniform` is in 0..1. `None` when there
+/// is no candidate.
 pub fn draw(
     isa: Isa,
     candidates: &[Candidate],
-    weights: &mut Vec<f32>,
+    scratch: &mut Scratch,
     uniform: f64,
 ) -> Option<u32> {
+    let weights = &mut scratch.weights;
     probabilities(isa, candidates, weights);
     let sum = sum(weights);
     let mut left = uniform * sum;

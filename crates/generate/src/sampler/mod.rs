@@ -8,7 +8,7 @@
 
 pub mod filters;
 
-use filters::Candidate;
+use filters::{Candidate, Scratch};
 use kernels::Isa;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -128,7 +128,7 @@ pub struct Sampler {
     rng: ChaCha8Rng,
     isa: Isa,
     candidates: Vec<Candidate>,
-    weights: Vec<f32>,
+    scratch: Scratch,
 }
 
 impl Sampler {
@@ -143,7 +143,7 @@ impl Sampler {
             rng: ChaCha8Rng::seed_from_u64(seed),
             isa: Isa::detect(),
             candidates: Vec::new(),
-            weights: Vec::new(),
+            scratch: Scratch::default(),
         })
     }
 
@@ -163,7 +163,7 @@ impl Sampler {
         let Self {
             options,
             candidates,
-            weights,
+            scratch,
             ..
         } = self;
         filters::collect(candidates, logits, mask);
@@ -183,12 +183,12 @@ impl Sampler {
             filters::top_k(candidates, options.top_k);
         }
         if options.top_p < 1.0 {
-            filters::top_p(self.isa, candidates, weights, options.top_p);
+            filters::top_p(self.isa, candidates, scratch, options.top_p);
         }
         if options.min_p > 0.0 {
             filters::min_p(candidates, options.min_p);
         }
-        let drawn = filters::draw(self.isa, candidates, weights, self.rng.random());
+        let drawn = filters::draw(self.isa, candidates, scratch, self.rng.random());
         drawn.ok_or(SamplerError::NothingAllowed)
     }
 }
