@@ -70,8 +70,8 @@ pub struct Args {
     /// limit is given].
     #[arg(long, value_name = "N")]
     pub max_to_generate: Option<NonZeroUsize>,
-    /// Most seconds of music to generate [default: 60, without limit where
-    /// another limit is given].
+    /// Most seconds of music to generate [default: a whole minute; without limit
+    /// where another limit is given].
     #[arg(long, value_name = "SECONDS")]
     pub seconds: Option<f64>,
     /// Most bars to generate, after the one in which the prompt ends.
@@ -80,7 +80,7 @@ pub struct Args {
     /// Most notes to generate.
     #[arg(long, value_name = "N")]
     pub notes: Option<NonZeroUsize>,
-    /// Go on when the piece would end.
+    /// Go on when the piece would end [default where no limit is given].
     #[arg(long)]
     pub no_end: bool,
     /// Allow tokens in any order, also senseless ones.
@@ -186,8 +186,9 @@ impl Args {
         }
     }
 
-    /// When samples end.
-    pub fn length(&self) -> Length {
+    /// When samples end, and whether the model may end them before: not where no
+    /// limit is given, since who asks for no more than a piece wants a whole one.
+    pub fn length(&self) -> (Length, bool) {
         let given = Length {
             tokens: self.max_to_generate.map(NonZeroUsize::get),
             seconds: self.seconds,
@@ -195,12 +196,13 @@ impl Args {
             notes: self.notes.map(NonZeroUsize::get),
         };
         if given != Length::default() {
-            return given;
+            return (given, !self.no_end);
         }
-        Length {
+        let minute = Length {
             tokens: Some(DEFAULT_TOKENS),
             seconds: Some(DEFAULT_SECONDS),
             ..given
-        }
+        };
+        (minute, false)
     }
 }

@@ -28,12 +28,13 @@ pub fn play(
     mut stream: Stream,
 ) -> anyhow::Result<Made> {
     let stopped = stop::on_signal()?;
+    let (length, may_end) = args.length();
     let options = PieceOptions {
         sampler: args.sampler(),
         seed: args.seed,
         pieces: usize::from(args.num_samples),
-        length: args.length(),
-        no_end: args.no_end,
+        length,
+        no_end: !may_end,
         free: args.free,
     };
     let rules = Rules::new(tokenizer);
