@@ -47,8 +47,9 @@ fn generate_alone_makes_a_piece_and_says_where() {
     let made = read_midi(&fs::read(folder.path().join(file)).unwrap()).unwrap();
     let figures = measure(&made.score);
     assert!(figures.notes > 50, "{} notes", figures.notes);
-    // The last notes sound on.
-    let minute = 58.0..75.0;
+    // The last notes sound on, or bars without notes end the minute; very dense
+    // music reaches the limit of tokens before.
+    let minute = 40.0..75.0;
     assert!(minute.contains(&figures.seconds), "{} s", figures.seconds);
     assert!(said.contains(&format!("{} notes", figures.notes)), "{said}");
 }
