@@ -44,7 +44,7 @@ train=("$tchaikovsky" train --dataset "$work/dataset" --device "$device")
     --min-sequence-length 16
 for place in cpu "$device"; do
     "$tchaikovsky" evaluate --model "$work/run" --dataset "$work/dataset" --device "$place"
-    "$tchaikovsky" generate --model "$work/run" --device "$place" --temperature 0 \
+    "$tchaikovsky" generate --model "$work/run" --device "$place" --weights f32 --temperature 0 \
         --max-to-generate 80 --no-end --output-file "$work/$place.mid"
 done
 cmp "$work/cpu.mid" "$work/$device.mid"
