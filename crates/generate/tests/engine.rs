@@ -94,10 +94,9 @@ fn a_sequence_gets_the_same_bits_alone_and_in_a_batch_with_any_threads() {
     let next = |step: usize, sequence: usize| (sequence, 3 + ((step * 7 + sequence) % 70) as u32);
     for format in FORMATS {
         let options = EngineOptions {
-            format,
             threads: 3,
             sequences: 8,
-            capacity: 0,
+            ..with_format(format)
         };
         let mut batch = engine(&model, options);
         for (sequence, prompt) in prompts.iter().enumerate() {
@@ -158,10 +157,9 @@ fn copies_share_their_beginning_and_change_no_bit() {
     let prompt = ids(4, 77, 75);
     for format in FORMATS {
         let options = EngineOptions {
-            format,
             threads: 3,
             sequences: 5,
-            capacity: 0,
+            ..with_format(format)
         };
         let mut together = engine(&model, options);
         let mut histories = vec![prompt.clone(); 5];

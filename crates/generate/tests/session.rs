@@ -125,51 +125,49 @@ fn same_seed_same_ids_alone_together_and_with_any_threads() {
             .map(|(seed, prompt)| sample(prompt, seed))
             .collect()
     };
-    for format in [WeightFormat::F32, WeightFormat::Bf16, WeightFormat::Int8] {
-        let options = |threads, sequences| EngineOptions {
-            format,
-            threads,
-            sequences,
-            capacity: 0,
-        };
-        let mut together = engine(&model, options(3, 5));
-        // Long enough for each window to slide several times.
-        let batch = collect(&mut together, samples(), free(150));
-        assert_eq!(batch, collect(&mut together, samples(), free(150)), "again");
+    // Long enough for each window to slide several times.
+    let batches = alone_and_together(&model, 3, samples, 150);
+    for batch in batches {
         assert_ne!(batch[0], batch[2], "seeds differ");
-        let mut alone = engine(&model, options(1, 1));
-        for (sample, batch) in samples().into_iter().zip(batch) {
-            assert_eq!(
-                collect(&mut alone, vec![sample], free(150))[0],
-                batch,
-                "{format:?}"
-            );
-        }
     }
 }
 
 #[test]
 fn samples_of_one_long_prompt_get_what_each_gets_alone() {
-    let model = random_model(96);
     let prompt = ids(3, 70, 75);
-    for format in [WeightFormat::F32, WeightFormat::Bf16, WeightFormat::Int8] {
+    let samples = || (0..4).map(|seed| sample(&prompt, seed)).collect();
+    // Long enough for the shared positions to drop out of each window.
+    alone_and_together(&random_model(96), 2, samples, 120);
+}
+
+/// Draws samples together, twice, and each alone with one thread, in every format:
+/// the same ids. Gives those of each format.
+fn alone_and_together(
+    model: &(ModelConfig, Weights),
+    threads: usize,
+    samples: impl Fn() -> Vec<Sample>,
+    tokens: usize,
+) -> [Vec<Vec<u32>>; 3] {
+    [WeightFormat::F32, WeightFormat::Bf16, WeightFormat::Int8].map(|format| {
         let options = |threads, sequences| EngineOptions {
-            format,
             threads,
             sequences,
-            capacity: 0,
+            ..with_format(format)
         };
-        let samples = || (0..4).map(|seed| sample(&prompt, seed)).collect();
-        let mut together = engine(&model, options(2, 4));
-        // Long enough for the shared positions to drop out of each window.
-        let batch = collect(&mut together, samples(), free(120));
-        assert_eq!(batch, collect(&mut together, samples(), free(120)), "again");
-        let mut alone = engine(&model, options(1, 1));
-        for (seed, batch) in (0..).zip(batch) {
-            let own = collect(&mut alone, vec![sample(&prompt, seed)], free(120));
-            assert_eq!(own[0], batch, "{format:?}");
+        let mut together = engine(model, options(threads, samples().len()));
+        let batch = collect(&mut together, samples(), free(tokens));
+        assert_eq!(
+            batch,
+            collect(&mut together, samples(), free(tokens)),
+            "again"
+        );
+        let mut alone = engine(model, options(1, 1));
+        for (sample, batch) in samples().into_iter().zip(&batch) {
+            let own = collect(&mut alone, vec![sample], free(tokens));
+            assert_eq!(own[0], *batch, "{format:?}");
         }
-    }
+        batch
+    })
 }
 
 #[test]
