@@ -116,15 +116,11 @@ pub fn top_p(isa: Isa, candidates: &mut Vec<Candidate>, scratch: &mut Scratch, p
         classes[class_of(*weight)] += f64::from(*weight);
     }
     let mut sum = 0.0;
-    let reached = |class: &f64| {
+    let found = classes.iter().enumerate().find_map(|(class, probability)| {
         let before = sum;
-        sum += class;
-        (sum >= f64::from(p)).then_some(before)
-    };
-    let found = classes.iter().map(reached).enumerate();
-    let found = found
-        .filter_map(|(class, before)| Some((class, before?)))
-        .next();
+        sum += probability;
+        (sum >= f64::from(p)).then_some((class, before))
+    });
     let Some((class, mut sum)) = found else {
         return;
     };
