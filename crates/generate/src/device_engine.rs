@@ -8,7 +8,8 @@ use burn::tensor::activation::{silu, softmax};
 use burn::tensor::{Bool, Device, IndexingUpdateOp, Int, Tensor, TensorData, s};
 use kernels::Team;
 use model::block::Block;
-use model::{ModelConfig, Transformer, Weights, WeightsError, parameters};
+use model::rotary::Rotary;
+use model::{ModelConfig, Transformer, Weights, parameters};
 
 use crate::decoder::Decoder;
 use crate::error::EngineError;
@@ -24,6 +25,8 @@ pub struct DeviceEngine {
     model: Transformer,
     device: Device,
     used: Used,
+    /// The angles of all positions, where these are rotary.
+    rotary: Option<Rotary>,
     /// One a layer.
     caches: Vec<Cache>,
     logits: Vec<f32>,
@@ -51,6 +54,8 @@ struct Rows {
     keys: usize,
     /// `[sequences, 1, each, keys]`; true hides the key.
     hidden: Tensor<4, Bool>,
+    /// The angles of the rows' positions.
+    rotary: Option<Rotary>,
 }
 
 impl DeviceEngine {
@@ -59,7 +64,7 @@ impl DeviceEngine {
     ///
     /// # Errors
     /// [`EngineError::Config`], [`EngineError::Capacity`] or
-    /// [`EngineError::Weights`], also for a model without learned positions.
+    /// [`EngineError::Weights`].
     pub fn new(
         config: &ModelConfig,
         weights: impl Tensors,
@@ -69,10 +74,6 @@ impl DeviceEngine {
     ) -> Result<Self, EngineError> {
         config.validate()?;
         weights.check(config)?;
-        if config.rotary {
-            let name = "pos_embeddings.weight".to_owned();
-            return Err(WeightsError::Missing { name }.into());
-        }
         let used = Used::new(config, sequences.max(1), capacity)?;
         let mut all = Weights::default();
         for parameter in parameters(config) {
@@ -89,6 +90,7 @@ impl DeviceEngine {
         Ok(Self {
             model: Transformer::new(config, all, &device)?,
             caches: (0..config.num_layers).map(cache).collect(),
+            rotary: (config.rotary).then(|| Rotary::new(used.capacity(), config.head_dim, &device)),
             device,
             used,
             logits: Vec::new(),
@@ -99,12 +101,13 @@ impl DeviceEngine {
     /// Feeds equally many of `ids` to each of `sequences` and keeps the logits
     /// after the last of each.
     fn pass(&mut self, sequences: &[usize], ids: &[u32]) -> Result<&[f32], EngineError> {
-        let rows = self.rows(sequences, ids.len() / sequences.len());
+        let each = ids.len() / sequences.len();
         let positions = sequences.iter().flat_map(|sequence| {
             let start = self.used.of(*sequence);
-            start..start + rows.each
+            start..start + each
         });
         let positions = self.ints(positions);
+        let rows = self.rows(sequences, each, &positions);
         let ids = self.ints(ids.iter().map(|id| *id as usize));
         let model = &self.model;
         let mut x = model.id_embeddings.weight.val().select(0, ids);
@@ -136,7 +139,7 @@ impl DeviceEngine {
         Ok(&self.logits)
     }
 
-    fn rows(&self, sequences: &[usize], each: usize) -> Rows {
+    fn rows(&self, sequences: &[usize], each: usize, positions: &Tensor<1, Int>) -> Rows {
         let capacity = self.used.capacity();
         let of = |sequence: &usize| {
             let start = self.used.of(*sequence);
@@ -165,6 +168,7 @@ impl DeviceEngine {
             capacity,
             keys,
             hidden: Tensor::from_data(hidden, &self.device),
+            rotary: (self.rotary.as_ref()).map(|all| all.at(positions, sequences.len())),
         }
     }
 
@@ -239,11 +243,13 @@ fn parallel_block(
     let [count, dim] = x.dims();
     let attn = &block.attn;
     let normed = block.norm1.forward(x.clone());
+    let key = rows.turn(attn.key_proj.forward(normed.clone()), heads);
     let cache = Cache {
-        keys: rows.write(cache.keys, attn.key_proj.forward(normed.clone())),
+        keys: rows.write(cache.keys, key),
         values: rows.write(cache.values, attn.value_proj.forward(normed.clone())),
     };
-    let query = attn.query_proj.forward(normed) / ((dim / heads) as f64).sqrt();
+    let query = rows.turn(attn.query_proj.forward(normed), heads);
+    let query = query / ((dim / heads) as f64).sqrt();
     let query = query.reshape([rows.sequences, rows.each, heads, dim / heads]);
     let (keys, values) = (
         rows.read(&cache.keys, heads),
@@ -263,6 +269,17 @@ fn parallel_block(
 }
 
 impl Rows {
+    /// Turns queries or keys of these rows, `[rows, dim]`, to their positions.
+    fn turn(&self, x: Tensor<2>, heads: usize) -> Tensor<2> {
+        let Some(rotary) = &self.rotary else {
+            return x;
+        };
+        let [count, dim] = x.dims();
+        let x = x.reshape([self.sequences, self.each, heads, dim / heads]);
+        let turned = rotary.turn(x.swap_dims(1, 2));
+        turned.swap_dims(1, 2).reshape([count, dim])
+    }
+
     /// Puts keys or values of these rows, `[rows, dim]`, into a layer's table.
     fn write(&self, table: Tensor<2>, new: Tensor<2>) -> Tensor<2> {
         table.select_assign(0, self.places.clone(), new, IndexingUpdateOp::Assign)

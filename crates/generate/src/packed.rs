@@ -34,8 +34,8 @@ pub(crate) struct Layer {
 pub(crate) struct Packed {
     /// `[vocab_size, dim]`.
     pub(crate) ids: Table,
-    /// `[max_sequence_length, dim]`.
-    pub(crate) positions: Table,
+    /// `[max_sequence_length, dim]`; `None` where positions are rotary.
+    pub(crate) positions: Option<Table>,
     pub(crate) layers: Vec<Layer>,
     pub(crate) norm: Norm,
     pub(crate) head: Linear,
@@ -59,12 +59,21 @@ impl Packed {
         let layers: Result<_, _> = (0..config.num_layers)
             .map(|layer| packer.layer(layer))
             .collect();
+        let positions = (!config.rotary)
+            .then(|| packer.table("pos_embeddings.weight", config.max_sequence_length));
+        let head = match config.tied {
+            true => "id_embeddings.weight",
+            false => "out_head.weight",
+        };
         Ok(Self {
             ids: packer.table("id_embeddings.weight", vocabulary)?,
-            positions: packer.table("pos_embeddings.weight", config.max_sequence_length)?,
+            positions: positions.transpose()?,
             layers: layers?,
             norm: packer.norm("norm_out")?,
-            head: packer.linear("out_head", vocabulary, dim)?,
+            head: Linear {
+                weight: packer.matrix(&[head], vocabulary, dim)?,
+                bias: packer.values("out_head.bias", vocabulary)?,
+            },
         })
     }
 

@@ -7,7 +7,9 @@ use crate::packed::Packed;
 use crate::prefixes::Prefixes;
 use crate::weight_file::Tensors;
 use kernels::products;
-use kernels::{Activations, Attention, Caches, HeadCache, Output, Prefix, Product, Span, Team};
+use kernels::{
+    Activations, Attention, Caches, HeadCache, Output, Prefix, Product, Rotary, Span, Team,
+};
 use kernels::{Then, WeightFormat};
 use model::ModelConfig;
 use model::config::MLP_MULTIPLE;
@@ -24,6 +26,7 @@ pub(crate) struct Pass {
     packed: Packed,
     team: Team,
     attention: Attention,
+    rotary: Option<Rotary>,
     /// `[sequences, layers, heads]`.
     caches: Vec<HeadCache>,
     /// What several sequences begin with, `[prefixes, layers, heads]`.
@@ -71,6 +74,7 @@ impl Pass {
             dim: config.dim,
             sequences,
             attention: Attention::new(layers, heads, config.head_dim, capacity, threads),
+            rotary: (config.rotary).then(|| Rotary::new(capacity, config.head_dim)),
             caches,
             shared,
             rows: Rows::new(config, format, rows, sequences, threads),
@@ -136,7 +140,9 @@ impl Pass {
         let x = &mut self.rows.x[row * self.dim..][..self.dim];
         x.fill(0.0);
         self.packed.ids.add(id as usize, x);
-        self.packed.positions.add(position, x);
+        if let Some(positions) = &self.packed.positions {
+            positions.add(position, x);
+        }
     }
 
     /// All blocks over the embedded rows, which are those of `spans`.
@@ -179,6 +185,9 @@ impl Pass {
                 out: &mut rows.hidden,
             };
             products(team, count, [qkv, expand]);
+            if let Some(rotary) = &self.rotary {
+                turn(rotary, spans, &mut rows.qkv, dim);
+            }
             let attended = &mut rows.attended[..count * dim];
             let caches = Caches {
                 own: &mut self.caches,
@@ -234,6 +243,16 @@ impl Pass {
         };
         products(&mut self.team, count, [output]);
         &rows.logits[..count * head.bias.len()]
+    }
+}
+
+/// Turns the queries and keys of rows `[query, key, value]`, f32 `[rows, 3 dim]`.
+fn turn(rotary: &Rotary, spans: &[Span], qkv: &mut [f32], dim: usize) {
+    for span in spans {
+        let rows = qkv.chunks_exact_mut(3 * dim).skip(span.row).take(span.rows);
+        for (position, row) in (span.position..).zip(rows) {
+            rotary.turn(position, &mut row[..2 * dim]);
+        }
     }
 }
 

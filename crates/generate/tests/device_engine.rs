@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{device, distance, engine, ids, jax_model, random_model, tensor};
+use common::{device, distance, engine, ids, jax_model, random_model, rotary_model, tensor};
 use generate::{
     Decoder, DeviceEngine, Engine, EngineError, EngineOptions, Sample, SamplerOptions, Session,
     SessionOptions,
@@ -48,9 +48,13 @@ fn logits_equal_the_jax_original() {
 
 #[test]
 fn prompts_and_steps_equal_the_cpu_engine_at_every_position() {
-    let model = random_model(200);
+    prompts_and_steps(&random_model(200));
+    prompts_and_steps(&rotary_model(200));
+}
+
+fn prompts_and_steps(model: &(ModelConfig, Weights)) {
     let ids = ids(7, 200, 75);
-    let (mut found, mut expected) = (tensors(&model, 1), own(&model, 1));
+    let (mut found, mut expected) = (tensors(model, 1), own(model, 1));
     for prompt in [1, 31, 150] {
         found.truncate(0, 0).unwrap();
         expected.truncate(0, 0).unwrap();
@@ -65,8 +69,12 @@ fn prompts_and_steps_equal_the_cpu_engine_at_every_position() {
 
 #[test]
 fn sequences_of_any_length_and_order_equal_the_cpu_engine() {
-    let model = random_model(90);
-    let (mut found, mut expected) = (tensors(&model, 4), own(&model, 4));
+    sequences(&random_model(90));
+    sequences(&rotary_model(90));
+}
+
+fn sequences(model: &(ModelConfig, Weights)) {
+    let (mut found, mut expected) = (tensors(model, 4), own(model, 4));
     for (sequence, length) in [(2, 40), (0, 3), (3, 85), (1, 33)] {
         let ids = ids(sequence as u32, length, 75);
         let logits = expected.feed(sequence, &ids).unwrap();

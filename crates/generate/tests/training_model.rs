@@ -2,13 +2,21 @@
 
 mod common;
 
-use common::{device, distance, engine, ids, random_model, uncached, with_format};
+use common::{device, distance, engine, ids, random_model, rotary_model, uncached, with_format};
 use generate::WeightFormat;
-use model::{Batch, Transformer};
+use model::{Batch, ModelConfig, Transformer, Weights};
 
 #[test]
 fn logits_equal_the_training_models_at_every_position() {
-    let model = random_model(200);
+    equal(&random_model(200));
+}
+
+#[test]
+fn with_rotary_positions_too() {
+    equal(&rotary_model(200));
+}
+
+fn equal(model: &(ModelConfig, Weights)) {
     // The training model sees all but the last id of a sequence.
     let ids = ids(7, 201, 75);
     let trained = Transformer::new(&model.0, model.1.clone(), &device()).unwrap();
@@ -24,7 +32,7 @@ fn logits_equal_the_training_models_at_every_position() {
         (WeightFormat::Int8, 0.03),
     ];
     for (format, tolerance) in formats {
-        let mut engine = engine(&model, with_format(format));
+        let mut engine = engine(model, with_format(format));
         let at_once = uncached(&mut engine, &ids[..200]);
         engine.truncate(0, 0).unwrap();
         for (i, expected) in expected.chunks(75).enumerate() {

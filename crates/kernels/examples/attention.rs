@@ -50,6 +50,7 @@ fn main() {
                     v: rows_of(&v, stride),
                     visible: None,
                     dropout: Dropout::new(probability, 1, 0),
+                    rotary: None,
                 };
                 let [out, d_q, d_k, d_v] = &mut written;
                 let start = Instant::now();

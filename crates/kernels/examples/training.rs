@@ -159,7 +159,7 @@ fn main() {
             &ids,
             length,
             values[0],
-            values[1],
+            Some(values[1]),
             dim,
             &mut streams[0],
         );
@@ -171,6 +171,7 @@ fn main() {
                 matrices,
                 visible: None,
                 dropout: None,
+                rotary: None,
             };
             let [x, out] = streams.get_disjoint_mut([index, index + 1]).unwrap();
             forward(team, &mut scratch, &layer, x, &mut saved[index], out);
@@ -209,6 +210,7 @@ fn main() {
                 matrices: &matrices[index],
                 visible: None,
                 dropout: None,
+                rotary: None,
             };
             let Ok([q, k, v, o, u, w, a, b, e, f, g, h, i]) = <[_; 13]>::try_from(gradients) else {
                 panic!("thirteen arrays");
@@ -230,7 +232,8 @@ fn main() {
             );
         }
         time[4] = lap();
-        embed_backward(team, &ids, length, &d, dim, d_table, d_positions);
+        let positions = Some(&mut d_positions[..]);
+        embed_backward(team, &ids, length, &d, dim, d_table, positions);
         time[1] += lap();
         let update = Update {
             clip: 1.0,

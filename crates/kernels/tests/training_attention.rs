@@ -251,6 +251,7 @@ fn run(isa: Isa, layout: Layout, threads: usize, case: &Case) -> Found {
         },
         visible: visible.as_deref(),
         dropout: *dropout,
+        rotary: None,
     };
     let mut out = vec![0x7fc0_7fc0; len];
     let mut statistics = vec![f32::NAN; shape.sequences * shape.heads * shape.length];

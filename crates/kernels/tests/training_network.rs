@@ -11,7 +11,7 @@ use kernels::training::head::{
 };
 use kernels::training::linear::Linear;
 use kernels::training::norm::Norm;
-use kernels::{Isa, Team};
+use kernels::{Isa, Rotary, Team};
 
 /// Numbers in -1..1 that look random.
 fn noise(count: usize, seed: u32, scale: f32) -> Vec<f32> {
@@ -85,6 +85,7 @@ fn run(team: &mut Team, layout: Layout, parameters: &Parameters, case: &Case) ->
         d,
         visible,
         dropout,
+        rotary,
     } = case;
     let widths = parameters.widths;
     let mut matrices = Matrices::new(team, layout, widths, true);
@@ -98,6 +99,7 @@ fn run(team: &mut Team, layout: Layout, parameters: &Parameters, case: &Case) ->
         matrices: &matrices,
         visible: visible.as_deref(),
         dropout: *dropout,
+        rotary: rotary.as_ref(),
     };
     let mut out = vec![0.0; x.len()];
     forward(team, &mut scratch, &layer, x, &mut saved, &mut out);
@@ -122,6 +124,7 @@ struct Case {
     d: Vec<f32>,
     visible: Option<Vec<bool>>,
     dropout: Option<Dropout>,
+    rotary: Option<Rotary>,
 }
 
 impl Case {
@@ -134,6 +137,7 @@ impl Case {
             d: noise(count * dim, 78, 1.0),
             visible: padded.then(|| (0..count).map(|token| !hidden(token)).collect()),
             dropout: Dropout::new(dropout, 5, 1),
+            rotary: None,
         }
     }
 }
@@ -149,12 +153,21 @@ fn cases() -> Vec<(Widths, Case)> {
         };
         (widths, Case::new(dim, sequences, length, padded, dropout))
     };
+    let turned = |heads, head_dim, sequences, length, padded, dropout| {
+        let (widths, case) = case(heads, head_dim, sequences, length, padded, dropout);
+        let rotary = Some(Rotary::new(length + 3, head_dim));
+        (widths, Case { rotary, ..case })
+    };
     vec![
         case(1, 4, 1, 1, false, 0.0),
-        case(2, 6, 3, 5, true, 0.0),
+        turned(2, 6, 3, 5, true, 0.0),
         case(3, 16, 2, 33, true, 0.25),
+        turned(3, 16, 2, 33, true, 0.25),
         case(1, 64, 1, 129, false, 0.1),
+        turned(1, 64, 1, 129, false, 0.0),
         case(2, 34, 2, 70, false, 0.0),
+        // More tokens than a product sums at a time.
+        case(1, 6, 3, 400, false, 0.0),
     ]
 }
 
@@ -206,10 +219,15 @@ fn objective(parameters: &Parameters, case: &Case) -> f64 {
 
 #[test]
 fn gradients_are_slopes() {
-    let (widths, case) = cases().swap_remove(2);
+    for (widths, case) in cases().into_iter().skip(1) {
+        are_slopes(widths, &case);
+    }
+}
+
+fn are_slopes(widths: Widths, case: &Case) {
     let parameters = Parameters::new(widths);
     let mut team = Team::with_isa(1, Isa::plain());
-    let (_, d_x, gradients) = run(&mut team, Layout::Single, &parameters, &case);
+    let (_, d_x, gradients) = run(&mut team, Layout::Single, &parameters, case);
     let step = 2e-3;
     let slope = |gradient: &[f32], direction: &[f32]| -> f64 {
         let products = gradient.iter().zip(direction);
@@ -221,14 +239,15 @@ fn gradients_are_slopes() {
             let mut parameters = parameters.clone();
             let values = parameters.values[index].iter_mut().zip(&direction);
             values.for_each(|(value, along)| *value += by * along);
-            objective(&parameters, &case)
+            objective(&parameters, case)
         };
         let found = (moved(step) - moved(-step)) / f64::from(2.0 * step);
         let expected = slope(gradient, &direction);
         let scale = slope(gradient, gradient).sqrt();
         assert!(
             (found - expected).abs() < 0.01 * scale + 0.02,
-            "{index}: {found} {expected}"
+            "{index}: {found} {expected} {widths:?} {:?}",
+            case.tokens
         );
     }
     let direction = noise(d_x.len(), 99, 1.0);
@@ -238,7 +257,8 @@ fn gradients_are_slopes() {
             x: x.map(|(x, along)| x + by * along).collect(),
             d: case.d.clone(),
             visible: case.visible.clone(),
-            ..case
+            rotary: case.rotary.clone(),
+            ..*case
         };
         objective(&parameters, &case)
     };
@@ -247,7 +267,8 @@ fn gradients_are_slopes() {
     let scale = slope(&d_x, &d_x).sqrt();
     assert!(
         (found - expected).abs() < 0.01 * scale,
-        "x: {found} {expected}"
+        "x: {found} {expected} {widths:?} {:?}",
+        case.tokens
     );
 }
 

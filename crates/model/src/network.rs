@@ -60,19 +60,9 @@ pub struct Composite {
 }
 
 impl Network {
-    /// Whether the fused kernels compute a model of this shape on `device`, and
-    /// if not, what is in the way.
-    pub fn fused(config: &ModelConfig, device: &Device) -> Result<(), &'static str> {
-        if config.rotary {
-            return Err("rotary positions");
-        }
-        if config.tied {
-            return Err("tied embeddings");
-        }
-        match *device == Device::flex() {
-            true => Ok(()),
-            false => Err("on other devices than the CPU"),
-        }
+    /// Whether the fused kernels compute on `device`.
+    pub fn fused(device: &Device) -> bool {
+        *device == Device::flex()
     }
 
     /// Takes `weights`: by the fused kernels where `compute` asks for them and
@@ -86,10 +76,11 @@ impl Network {
         device: &Device,
         compute: Compute,
     ) -> Result<Self, NetworkError> {
-        let able = Self::fused(config, device);
-        let way = able
-            .err()
-            .or((!compute.fused).then_some("composite operations"));
+        let way = match (Self::fused(device), compute.fused) {
+            (true, true) => None,
+            (true, false) => Some("composite operations"),
+            (false, _) => Some("on other devices than the CPU"),
+        };
         let Compute {
             precision,
             training,

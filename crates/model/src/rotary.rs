@@ -3,7 +3,7 @@
 //! "RoFormer", 2021). Value `i` of a head is paired with value `i + head_dim / 2`,
 //! as GPT-NeoX pairs them.
 
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Device, Int, Tensor, TensorData};
 
 /// The slowest pair turns by a radian in about so many positions.
 const BASE: f64 = 10_000.0;
@@ -11,7 +11,7 @@ const BASE: f64 = 10_000.0;
 /// Cosines and sines of all angles.
 #[derive(Debug, Clone)]
 pub struct Rotary {
-    /// `[1, 1, length, head_dim]`, both halves alike.
+    /// `[1 or rows, 1, length, head_dim]`, both halves alike.
     cosines: Tensor<4>,
     /// Likewise.
     sines: Tensor<4>,
@@ -34,6 +34,22 @@ impl Rotary {
         Self {
             cosines: table(f64::cos),
             sines: table(f64::sin),
+        }
+    }
+
+    /// The angles of `positions`, `[rows * length]`, for queries and keys of
+    /// `rows` sequences.
+    pub fn at(&self, positions: &Tensor<1, Int>, rows: usize) -> Self {
+        let [_, _, all, head_dim] = self.cosines.dims();
+        let length = positions.dims()[0] / rows;
+        let of = |table: &Tensor<4>| {
+            let table = table.clone().reshape([all, head_dim]);
+            let table = table.select(0, positions.clone());
+            table.reshape([rows, 1, length, head_dim])
+        };
+        Self {
+            cosines: of(&self.cosines),
+            sines: of(&self.sines),
         }
     }
 

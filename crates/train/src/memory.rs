@@ -19,13 +19,10 @@ pub enum Memory {
 }
 
 impl Memory {
-    /// What `options` ask for, for a model of this shape on `device`.
-    pub fn of(options: &TrainOptions, config: &ModelConfig, device: &Device) -> Self {
+    /// What `options` ask for on `device`.
+    pub fn of(options: &TrainOptions, device: &Device) -> Self {
         let fused = options.kernels == Kernels::Fused;
-        match (
-            fused && Network::fused(config, device).is_ok(),
-            options.precision,
-        ) {
+        match (fused && Network::fused(device), options.precision) {
             (false, _) => Self::Composite,
             (true, Precision::F32) => Self::Fused(4),
             (true, Precision::Bf16) => Self::Fused(2),

@@ -99,7 +99,7 @@ impl<'a> Session<'a> {
             Batches::new(train, chunks, limits, seed, position, workers)
         };
         let first = stream(Position::default())?;
-        let memory = Memory::of(&options, &config, &device);
+        let memory = Memory::of(&options, &device);
         let state = match &resumed {
             Some((state, _)) => state.continued(&options, train.len(), first.examples())?,
             None => TrainState::fresh(&options, &config, train.len(), first.examples(), memory),

@@ -51,7 +51,20 @@ pub fn tensor(file: &str, name: &str) -> Vec<f64> {
 
 /// A model with random weights, which differ enough for logits to matter.
 pub fn random_model(positions: usize) -> (ModelConfig, Weights) {
-    let config = ModelConfig {
+    with_random_weights(random_config(positions))
+}
+
+/// As `random_model`, with rotary positions, and one table for ids and logits.
+pub fn rotary_model(positions: usize) -> (ModelConfig, Weights) {
+    with_random_weights(ModelConfig {
+        rotary: true,
+        tied: true,
+        ..random_config(positions)
+    })
+}
+
+fn random_config(positions: usize) -> ModelConfig {
+    ModelConfig {
         dim: 48,
         heads: 3,
         num_layers: 3,
@@ -59,7 +72,10 @@ pub fn random_model(positions: usize) -> (ModelConfig, Weights) {
         head_dim: 16,
         max_sequence_length: positions,
         ..ModelConfig::default()
-    };
+    }
+}
+
+fn with_random_weights(config: ModelConfig) -> (ModelConfig, Weights) {
     let weights = Weights::initial(&config, 5);
     (config, weights)
 }

@@ -56,6 +56,13 @@ impl ToRows<'_> {
         C::line(s, values, &mut self.rows[from..][..WIDTH / C::GROUP]);
     }
 
+    /// Writes a whole row.
+    #[inline(always)]
+    pub(crate) fn row<S: Lanes, C: Cells>(&mut self, s: S, row: usize, values: &[f32]) {
+        let cells = self.columns.div_ceil(C::GROUP);
+        C::along(s, values, &mut self.rows[row * self.stride..][..cells]);
+    }
+
     /// Rows of a tile from `row` on that exist.
     #[inline(always)]
     fn height<S: Lanes>(&self, row: usize) -> usize {

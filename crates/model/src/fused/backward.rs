@@ -4,7 +4,8 @@ use kernels::training::block::{self, Layer};
 use kernels::training::embedding::embed_backward;
 use kernels::training::head::{Labels, loss_and_gradient};
 
-use super::{Fused, parts};
+use super::Fused;
+use super::parts::Parts;
 use crate::batch::Batch;
 use crate::dropout::Dropout;
 
@@ -24,8 +25,9 @@ impl Fused {
         let last = self.forward(&input, dropout);
         let (dim, count) = (self.config.dim, input.tokens.count());
         let buffers = self.plan.reserve(&mut self.team, input.tokens);
-        let head = self.packed.head(&self.values);
-        let parts = parts::gradient_parts(gradients);
+        let head = self.packed.head(&self.config, &self.values);
+        let values = Parts::of(&self.config, &self.values);
+        let mut gradients = Parts::of_mut(&self.config, gradients);
         let tokens = batch.tokens() as f64;
         let d = &mut buffers.d[..count * dim];
         let sum = loss_and_gradient(
@@ -38,17 +40,17 @@ impl Fused {
             },
             &buffers.streams[last][..count * dim],
             d,
-            parts.end,
+            gradients.head(),
         );
-        let layers = parts.layers.into_iter().enumerate().rev();
-        for (index, gradients) in layers {
+        for (index, matrices) in self.packed.layers.iter().enumerate().rev() {
             let dropout = dropout.and_then(|dropout| dropout.of_layer(index));
             let layer = Layer {
                 tokens: input.tokens,
-                vectors: parts::vectors(parts::layer(&self.values, index)),
-                matrices: &self.packed.layers[index],
+                vectors: values.vectors(index),
+                matrices,
                 visible: input.visible.as_deref(),
                 dropout,
+                rotary: self.rotary.as_ref(),
             };
             block::backward(
                 &mut self.team,
@@ -57,7 +59,7 @@ impl Fused {
                 &buffers.streams[index][..count * dim],
                 &buffers.saved[index],
                 d,
-                gradients,
+                gradients.layer(index),
             );
         }
         let length = input.tokens.length;
@@ -67,8 +69,8 @@ impl Fused {
             length,
             d,
             dim,
-            parts.table,
-            parts.positions,
+            gradients.table,
+            gradients.positions,
         );
         sum / tokens
     }

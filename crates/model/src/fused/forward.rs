@@ -4,7 +4,8 @@ use kernels::training::block::{self, Layer};
 use kernels::training::embedding::embed;
 use kernels::training::head::each_logits;
 
-use super::{Fused, Input, parts};
+use super::parts::Parts;
+use super::{Fused, Input};
 use crate::batch::Batch;
 use crate::dropout::Dropout;
 use crate::loss::{Score, score_label};
@@ -15,12 +16,16 @@ impl Fused {
     pub(super) fn forward(&mut self, input: &Input, dropout: Option<Dropout>) -> usize {
         let buffers = self.plan.reserve(&mut self.team, input.tokens);
         let (dim, count) = (self.config.dim, input.tokens.count());
-        let [table, positions, ..] = &self.values[..] else {
-            panic!("parameters of another model");
-        };
-        let length = input.tokens.length;
-        let x = &mut buffers.streams[0][..count * dim];
-        embed(&mut self.team, &input.ids, length, table, positions, dim, x);
+        let values = Parts::of(&self.config, &self.values);
+        embed(
+            &mut self.team,
+            &input.ids,
+            input.tokens.length,
+            values.table,
+            values.positions,
+            dim,
+            &mut buffers.streams[0][..count * dim],
+        );
         let mut from = 0;
         for (index, matrices) in self.packed.layers.iter().enumerate() {
             let to = (from + 1) % buffers.streams.len();
@@ -32,10 +37,11 @@ impl Fused {
             let dropout = dropout.and_then(|dropout| dropout.of_layer(index));
             let layer = Layer {
                 tokens: input.tokens,
-                vectors: parts::vectors(parts::layer(&self.values, index)),
+                vectors: values.vectors(index),
                 matrices,
                 visible: input.visible.as_deref(),
                 dropout,
+                rotary: self.rotary.as_ref(),
             };
             block::forward(
                 &mut self.team,
@@ -81,7 +87,7 @@ impl Fused {
         let last = self.forward(&input, None);
         let (dim, count) = (self.config.dim, input.tokens.count());
         let buffers = self.plan.reserve(&mut self.team, input.tokens);
-        let head = self.packed.head(&self.values);
+        let head = self.packed.head(&self.config, &self.values);
         let mut out = vec![T::default(); count];
         let x = &buffers.streams[last][..count * dim];
         each_logits(&mut self.team, &mut buffers.head, &head, x, &mut out, take);

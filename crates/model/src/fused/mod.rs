@@ -13,17 +13,18 @@ mod forward;
 mod parts;
 mod plan;
 
-use kernels::Team;
 use kernels::training::block::{Matrices, Tokens};
 use kernels::training::cells::Layout;
 pub use kernels::training::cells::Precision;
 use kernels::training::head::Head;
 use kernels::training::linear::Linear;
+use kernels::{Rotary, Team};
 
 use crate::batch::Batch;
 use crate::config::ModelConfig;
 use crate::parameters::{Parameter, parameters};
 use crate::weights::{Weights, WeightsError};
+use parts::Parts;
 use plan::Plan;
 
 /// A model on the CPU, for training and for scoring.
@@ -34,6 +35,7 @@ pub struct Fused {
     /// In the order of [`parameters`].
     values: Vec<Vec<f32>>,
     packed: Packed,
+    rotary: Option<Rotary>,
     plan: Plan,
 }
 
@@ -47,12 +49,12 @@ struct Packed {
 
 impl Packed {
     /// The end of the network.
-    fn head<'a>(&'a self, values: &'a [Vec<f32>]) -> Head<'a> {
-        let end = parts::end(values);
+    fn head<'a>(&'a self, config: &ModelConfig, values: &'a [Vec<f32>]) -> Head<'a> {
+        let values = Parts::of(config, values);
         Head {
-            norm: end.norm,
+            norm: values.norm(),
             matrix: &self.head,
-            bias: end.bias,
+            bias: values.bias,
         }
     }
 }
@@ -92,6 +94,8 @@ impl Fused {
         };
         Ok(Self {
             config: config.clone(),
+            rotary: (config.rotary)
+                .then(|| Rotary::new(config.max_sequence_length, config.head_dim)),
             plan: Plan::new(config, layout, backward),
             team,
             list,
@@ -142,11 +146,11 @@ impl Fused {
         if !self.packed.stale {
             return;
         }
+        let values = Parts::of(&self.config, &self.values);
         for (layer, matrices) in self.packed.layers.iter_mut().enumerate() {
-            let weights = parts::matrices(parts::layer(&self.values, layer));
-            matrices.pack(&mut self.team, weights);
+            matrices.pack(&mut self.team, values.matrices(layer));
         }
-        let head = parts::end(&self.values).matrix;
+        let head = values.head_matrix();
         self.packed.head.pack(&mut self.team, head, 1.0);
         self.packed.stale = false;
     }

@@ -7,13 +7,9 @@ use kernels::training::norm::Norm;
 
 use crate::config::{MLP_MULTIPLE, ModelConfig};
 
-/// Token and position embeddings come first.
-const EMBEDDINGS: usize = 2;
 /// Arrays a layer: query, key, value, output and its bias, up and its bias, down
 /// and its bias, and the two norms' weights and biases.
 const LAYER: usize = 13;
-/// The final norm's weight and bias, the head's weight and bias.
-const END: usize = 4;
 
 /// The widths of a layer.
 pub(super) fn widths(config: &ModelConfig) -> Widths {
@@ -25,121 +21,129 @@ pub(super) fn widths(config: &ModelConfig) -> Widths {
     }
 }
 
-/// The arrays of a layer.
-pub(super) fn layer(values: &[Vec<f32>], layer: usize) -> &[Vec<f32>; LAYER] {
-    let (layers, _) = values[EMBEDDINGS..].as_chunks();
-    &layers[layer]
+/// The arrays of a model, or their gradients, taken apart.
+pub(super) struct Parts<T> {
+    /// Embeddings of tokens.
+    pub(super) table: T,
+    /// Embeddings of positions, where these are learned.
+    pub(super) positions: Option<T>,
+    /// Those of the layers, [`LAYER`] each.
+    layers: Vec<[T; LAYER]>,
+    /// The final norm.
+    norm: [T; 2],
+    /// The head's matrix, where it is not the table.
+    pub(super) matrix: Option<T>,
+    /// The head's bias.
+    pub(super) bias: T,
 }
 
-/// The matrices of a layer, in the order of `Matrices::pack`.
-pub(super) fn matrices(layer: &[Vec<f32>; LAYER]) -> [&[f32]; 6] {
-    let [query, key, value, output, _, up, _, down, ..] = layer;
-    [query, key, value, output, up, down]
-}
-
-/// The other parameters of a layer.
-pub(super) fn vectors(layer: &[Vec<f32>; LAYER]) -> Vectors<'_> {
-    let [
-        _,
-        _,
-        _,
-        _,
-        output_bias,
-        _,
-        up_bias,
-        _,
-        down_bias,
-        weight1,
-        bias1,
-        weight2,
-        bias2,
-    ] = layer;
-    Vectors {
-        norm1: Norm {
-            weight: weight1,
-            bias: bias1,
-        },
-        norm2: Norm {
-            weight: weight2,
-            bias: bias2,
-        },
-        output_bias,
-        up_bias,
-        down_bias,
+impl<T> Parts<T> {
+    /// Takes `arrays` apart, which are those of a model of this shape.
+    fn new(config: &ModelConfig, arrays: impl Iterator<Item = T>) -> Self {
+        let mut arrays = arrays;
+        let mut next = || match arrays.next() {
+            Some(array) => array,
+            None => panic!("parameters of another model"),
+        };
+        Self {
+            table: next(),
+            positions: (!config.rotary).then(&mut next),
+            layers: (0..config.num_layers)
+                .map(|_| std::array::from_fn(|_| next()))
+                .collect(),
+            norm: [next(), next()],
+            matrix: (!config.tied).then(&mut next),
+            bias: next(),
+        }
     }
 }
 
-/// The parameters behind the layers.
-pub(super) struct End<'a> {
-    pub(super) norm: Norm<'a>,
-    pub(super) matrix: &'a [f32],
-    pub(super) bias: &'a [f32],
-}
+impl<'a> Parts<&'a [f32]> {
+    /// Of parameters.
+    pub(super) fn of(config: &ModelConfig, values: &'a [Vec<f32>]) -> Self {
+        Self::new(config, values.iter().map(Vec::as_slice))
+    }
 
-/// The parameters behind the layers.
-pub(super) fn end(values: &[Vec<f32>]) -> End<'_> {
-    let Some([weight, offset, matrix, bias]) = values.last_chunk::<END>() else {
-        panic!("parameters of another model");
-    };
-    End {
-        norm: Norm {
-            weight,
-            bias: offset,
-        },
-        matrix,
-        bias,
+    /// The matrices of a layer, in the order of `Matrices::pack`.
+    pub(super) fn matrices(&self, layer: usize) -> [&'a [f32]; 6] {
+        let [query, key, value, output, _, up, _, down, ..] = self.layers[layer];
+        [query, key, value, output, up, down]
+    }
+
+    /// The other parameters of a layer.
+    pub(super) fn vectors(&self, layer: usize) -> Vectors<'a> {
+        let [
+            ..,
+            output_bias,
+            _,
+            up_bias,
+            _,
+            down_bias,
+            weight1,
+            bias1,
+            weight2,
+            bias2,
+        ] = self.layers[layer];
+        let norm = |weight, bias| Norm { weight, bias };
+        Vectors {
+            norm1: norm(weight1, bias1),
+            norm2: norm(weight2, bias2),
+            output_bias,
+            up_bias,
+            down_bias,
+        }
+    }
+
+    /// The final norm.
+    pub(super) fn norm(&self) -> Norm<'a> {
+        let [weight, bias] = self.norm;
+        Norm { weight, bias }
+    }
+
+    /// The head's matrix, `[vocab_size, dim]`.
+    pub(super) fn head_matrix(&self) -> &'a [f32] {
+        self.matrix.unwrap_or(self.table)
     }
 }
 
-/// Gradients, in the order of the parameters, as the kernels add to them.
-pub(super) struct GradientParts<'a> {
-    pub(super) table: &'a mut [f32],
-    pub(super) positions: &'a mut [f32],
-    pub(super) layers: Vec<Gradients<'a>>,
-    pub(super) end: HeadGradients<'a>,
-}
+impl<'a> Parts<&'a mut [f32]> {
+    /// Of gradients.
+    pub(super) fn of_mut(config: &ModelConfig, gradients: &'a mut [Vec<f32>]) -> Self {
+        Self::new(config, gradients.iter_mut().map(Vec::as_mut_slice))
+    }
 
-/// Takes gradients apart.
-pub(super) fn gradient_parts(gradients: &mut [Vec<f32>]) -> GradientParts<'_> {
-    let parts = gradients
-        .split_first_chunk_mut::<EMBEDDINGS>()
-        .and_then(|(embeddings, rest)| Some((embeddings, rest.split_last_chunk_mut::<END>()?)));
-    let Some(([table, positions], (layers, end))) = parts else {
-        panic!("gradients of another model");
-    };
-    let [norm_weight, norm_bias, matrix, bias] = end;
-    GradientParts {
-        table,
-        positions,
-        layers: layers.as_chunks_mut().0.iter_mut().map(of_layer).collect(),
-        end: HeadGradients {
+    /// Those of the end, as the kernels add to them.
+    pub(super) fn head(&mut self) -> HeadGradients<'_> {
+        let [norm_weight, norm_bias] = &mut self.norm;
+        HeadGradients {
             norm_weight,
             norm_bias,
-            matrix,
-            bias,
-        },
+            matrix: self.matrix.as_mut().unwrap_or(&mut self.table),
+            bias: self.bias,
+        }
     }
-}
 
-fn of_layer(layer: &mut [Vec<f32>; LAYER]) -> Gradients<'_> {
-    let [
-        query,
-        key,
-        value,
-        output,
-        output_bias,
-        up,
-        up_bias,
-        down,
-        down_bias,
-        weight1,
-        bias1,
-        weight2,
-        bias2,
-    ] = layer;
-    Gradients {
-        matrices: [query, key, value, output, up, down],
-        norms: [weight1, bias1, weight2, bias2],
-        biases: [output_bias, up_bias, down_bias],
+    /// Those of a layer, as the kernels add to them.
+    pub(super) fn layer(&mut self, layer: usize) -> Gradients<'_> {
+        let [
+            query,
+            key,
+            value,
+            output,
+            output_bias,
+            up,
+            up_bias,
+            down,
+            down_bias,
+            weight1,
+            bias1,
+            weight2,
+            bias2,
+        ] = &mut self.layers[layer];
+        Gradients {
+            matrices: [query, key, value, output, up, down],
+            norms: [weight1, bias1, weight2, bias2],
+            biases: [output_bias, up_bias, down_bias],
+        }
     }
 }

@@ -71,16 +71,18 @@ fn sequences(rows: usize, length: usize, vocab: usize, rng: &mut ChaCha8Rng) -> 
 
 /// Compares the two on random shapes. `dim` of each is `heads * head_dim`.
 fn compare(precision: Precision, tolerance: f32) {
+    let learned = [false, false];
     let shapes = [
-        (1, 1, 1, 4, 1, 1),
-        (2, 3, 2, 5, 2, 3),
-        (3, 7, 1, 19, 3, 17),
-        (2, 16, 2, 50, 4, 40),
-        (1, 64, 3, 300, 1, 130),
-        (4, 33, 2, 97, 2, 65),
-        (5, 24, 1, 1000, 5, 31),
+        ((1, 1, 1, 4, 1, 1), learned),
+        ((2, 3, 2, 5, 2, 3), learned),
+        ((3, 7, 1, 19, 3, 17), [false, true]),
+        ((2, 16, 2, 50, 4, 40), [true, false]),
+        ((1, 64, 3, 300, 1, 130), learned),
+        ((1, 64, 2, 300, 2, 130), [true, true]),
+        ((4, 33, 2, 97, 2, 65), learned),
+        ((5, 24, 1, 1000, 5, 31), [true, false]),
     ];
-    for (heads, head_dim, num_layers, vocab_size, rows, length) in shapes {
+    for ((heads, head_dim, num_layers, vocab_size, rows, length), [rotary, tied]) in shapes {
         let mut rng = ChaCha8Rng::seed_from_u64((heads * head_dim * length) as u64);
         let config = ModelConfig {
             dim: heads * head_dim,
@@ -89,6 +91,8 @@ fn compare(precision: Precision, tolerance: f32) {
             num_layers,
             vocab_size,
             max_sequence_length: length,
+            rotary,
+            tied,
             ..ModelConfig::default()
         };
         let weights = perturbed(&config, &mut rng);

@@ -74,12 +74,6 @@ impl Parts {
         let config_path = config.map_or_else(|| beside(CONFIG_FILE), Path::to_owned);
         let (config, in_config) = read_config_and_hash(&config_path)
             .with_context(|| "weights need their configuration; give it by --config FILE")?;
-        if config.rotary || config.tied {
-            anyhow::bail!(
-                "{} has rotary positions or tied embeddings, which can be trained and evaluated but not generated from; train a model without --rotary and --tied",
-                config_path.display()
-            );
-        }
         let path = tokenizer.map_or_else(|| beside(TOKENIZER_FILE), Path::to_owned);
         let json = std::fs::read(&path).with_context(|| {
             let path = path.display();

@@ -19,6 +19,7 @@ use super::operands::{Features, Head, copy_rows, lines, pack_features, pack_posi
 use super::{Results, Task, blind, whole_lines};
 use crate::elements::Line;
 use crate::lanes::{Lanes, WIDTH};
+use crate::rotary::Rotary;
 use crate::shared::SharedMut;
 use crate::training::cells::{CellKernel, Cells, Layout};
 use crate::training::panels::{Right, right_len};
@@ -93,7 +94,8 @@ impl CellKernel for Backward<'_> {
         let full = whole_lines(self.task.shape.head_dim);
         let rows = self.scratch.d_q.chunks_exact_mut(full).take(length);
         for (position, row) in rows.enumerate() {
-            write::<S, C>(s, &self.task, &self.gradients[0], position, row);
+            let rotary = self.task.inputs.rotary;
+            write::<S, C>(s, &self.task, &self.gradients[0], position, row, rotary);
         }
     }
 }
@@ -268,9 +270,11 @@ impl Backward<'_> {
         let values = (&mut scratch.sums[1][..keys * full], full);
         let pair = &mut scratch.pair;
         blind::add_gradient::<S, C>(s, task, statistics, d_out, first, pair, values);
-        for (sums, out) in scratch.sums.iter_mut().zip(&self.gradients[1..]) {
+        let rotary = [task.inputs.rotary, None];
+        let outs = self.gradients[1..].iter().zip(rotary);
+        for (sums, (out, rotary)) in scratch.sums.iter_mut().zip(outs) {
             for (i, row) in sums.chunks_exact_mut(full).take(keys).enumerate() {
-                write::<S, C>(s, task, out, first + i, row);
+                write::<S, C>(s, task, out, first + i, row, rotary);
             }
         }
     }
@@ -296,7 +300,8 @@ fn add<S: Lanes, C: Cells>(
     }
 }
 
-/// Writes a row of gradients as cells, times the scale of dropout.
+/// Writes a row of gradients as cells, times the scale of dropout and turned
+/// back.
 #[inline(always)]
 fn write<S: Lanes, C: Cells>(
     s: S,
@@ -304,12 +309,17 @@ fn write<S: Lanes, C: Cells>(
     (out, stride): &(SharedMut<u32>, usize),
     position: usize,
     row: &mut [f32],
+    rotary: Option<&Rotary>,
 ) {
     let scale = s.splat(task.scale());
     for line in row.as_chunks_mut().0 {
         s.store(s.mul(s.load(line), scale), line);
     }
+    let row = &mut row[..task.shape.head_dim];
+    if let Some(rotary) = rotary {
+        rotary.turn_back(position, row);
+    }
     // SAFETY: the cells of this task's head, which no other task writes.
     let out = unsafe { out.part(task.cell(*stride, position), task.width()) };
-    C::along(s, &row[..task.shape.head_dim], out);
+    C::along(s, row, out);
 }

@@ -34,6 +34,7 @@ mod operands;
 use super::cells::{Layout, With};
 use super::dropout::Dropout;
 use crate::lanes::WIDTH;
+use crate::rotary::Rotary;
 use crate::shared::SharedMut;
 use crate::team::Team;
 use operands::Head;
@@ -90,6 +91,8 @@ pub struct Inputs<'a> {
     pub visible: Option<&'a [bool]>,
     /// Drops weights; the same in both passes.
     pub dropout: Option<Dropout>,
+    /// What queries and keys were turned by.
+    pub rotary: Option<&'a Rotary>,
 }
 
 /// The memory of both passes, taken once.
@@ -242,7 +245,7 @@ pub struct Results<'a> {
 }
 
 /// The gradients of [`backward`]: with respect to the divided queries, the keys
-/// and the values.
+/// and the values, as queries and keys were before they were turned.
 #[derive(Debug)]
 pub struct Gradients<'a> {
     /// With respect to `q`.

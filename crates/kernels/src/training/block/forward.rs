@@ -60,6 +60,7 @@ pub fn forward(
                 layout,
                 BeforeAttention {
                     layer,
+                    first: tokens.start,
                     x: &x[tokens.start * dim..tokens.end * dim],
                     desk,
                     rows,
@@ -107,6 +108,7 @@ pub(super) fn attention_inputs<'a>(
         v: value.view(),
         visible: layer.visible,
         dropout: layer.dropout,
+        rotary: layer.rotary,
     }
 }
 
@@ -144,6 +146,8 @@ impl<'a> RowsMut<'a> {
 
 struct BeforeAttention<'a> {
     layer: &'a Layer<'a>,
+    /// The first token.
+    first: usize,
     x: &'a [f32],
     desk: &'a mut Desk,
     /// Queries, keys, values, hidden.
@@ -165,23 +169,29 @@ impl CellKernel for BeforeAttention<'_> {
 
         norm_rows::<S, C>(s, self.x, vectors.norm1, wide, narrow);
         let left = Left::rows(narrow.cells(), narrow.stride());
+        let length = self.layer.tokens.length;
+        let positions = (self.first..self.first + tokens).map(|token| token % length);
         let projections = [
-            (&matrices.query, query),
-            (&matrices.key, key),
-            (&matrices.value, value),
+            (&matrices.query, query, self.layer.rotary),
+            (&matrices.key, key, self.layer.rotary),
+            (&matrices.value, value, None),
         ];
-        for (matrix, out) in projections {
+        for (matrix, mut out, rotary) in projections {
             let right = matrix.forward();
-            let mut sink = Project::<C>::new(out);
-            product::<S, C>(
-                s,
-                left,
-                tokens,
-                right,
-                0..right.columns,
-                0..right.k,
-                &mut sink,
-            );
+            let (columns, k) = (0..right.columns, 0..right.k);
+            let Some(rotary) = rotary else {
+                let mut sink = Project::<C>::new(out);
+                product::<S, C>(s, left, tokens, right, columns, k, &mut sink);
+                continue;
+            };
+            wide.fill(0.0);
+            let mut sink = Add::new(wide, dim);
+            product::<S, C>(s, left, tokens, right, columns, k, &mut sink);
+            let rows = wide.chunks_exact_mut(dim).enumerate();
+            for ((row, wide), position) in rows.zip(positions.clone()) {
+                rotary.turn(position, wide);
+                out.row::<S, C>(s, row, wide);
+            }
         }
 
         norm_rows::<S, C>(s, self.x, vectors.norm2, wide, narrow);

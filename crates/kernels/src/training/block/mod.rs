@@ -29,6 +29,7 @@ use super::dropout::Dropout;
 use super::linear::Linear;
 use super::norm::Norm;
 use super::rows::Rows;
+use crate::rotary::Rotary;
 use crate::team::Team;
 
 /// The tokens of the block with `index`, of `count` tokens.
@@ -78,6 +79,8 @@ pub struct Layer<'a> {
     pub visible: Option<&'a [bool]>,
     /// Dropout of this layer's attention weights.
     pub dropout: Option<Dropout>,
+    /// Turns queries and keys; `None` where positions are learned.
+    pub rotary: Option<&'a Rotary>,
 }
 
 /// The parameters of a layer that are no matrices.
