@@ -10,12 +10,14 @@
 //! An id of BPE is allowed if its base tokens are, in order. What depends on the
 //! token type before is worked out once for every id; the rest is a comparison.
 
+mod needs;
 mod rules;
 mod summary;
 
 use std::sync::Arc;
 
 use crate::tokenizer::Tokenizer;
+use needs::{Needs, Place};
 use rules::{Follows, Kind};
 use summary::Summary;
 
@@ -29,6 +31,7 @@ pub struct Grammar {
 struct Rules {
     follows: Follows,
     summaries: Vec<Summary>,
+    needs: Needs,
     /// For each kind of token before: which ids may follow as far as types go.
     by_kind: Vec<Vec<bool>>,
     end: Option<u32>,
@@ -80,6 +83,7 @@ impl Grammar {
         let allowed_after = |before: Kind| {
             let may = |summary: &Summary| {
                 summary.is_sound
+                    && !(config.remove_duplicated_notes && summary.strikes_twice)
                     && summary
                         .first
                         .is_some_and(|first| follows.may(before, first))
@@ -89,6 +93,7 @@ impl Grammar {
         let by_kind = Kind::ALL.iter().map(|kind| allowed_after(*kind)).collect();
         let rules = Rules {
             follows,
+            needs: Needs::new(&summaries),
             summaries,
             by_kind,
             end: tokenizer.special("EOS_None"),
@@ -113,7 +118,7 @@ impl Grammar {
         rules.plays = true;
         for allowed in &mut rules.by_kind {
             for (allowed, summary) in allowed.iter_mut().zip(&rules.summaries) {
-                *allowed &= !summary.has_drums;
+                *allowed &= !summary.has_drums && !summary.strikes_twice;
             }
         }
         Self {
@@ -145,27 +150,30 @@ impl GrammarState {
             return self.may_end();
         }
         let index = id as usize;
-        let by_type = rules.by_kind[self.kind as usize]
-            .get(index)
-            .copied()
-            .unwrap_or(false);
-        by_type && self.fits(&rules.summaries[index])
+        let Some(summary) = rules.summaries.get(index) else {
+            return false;
+        };
+        rules.by_kind[self.kind as usize][index]
+            && rules.needs.are_met(index, self.place())
+            && !(rules.single_strikes && summary.pitches_before_time & self.pitches != 0)
     }
 
     /// Sets the entries of `mask` to false whose ids may not come next; the mask
     /// has one entry an id. Others are left as they are.
     pub fn restrict(&self, mask: &mut [bool]) {
         let rules = &self.rules;
+        let end = rules.end.map(|id| id as usize);
+        let may_end = end.and_then(|end| mask.get(end)) == Some(&true) && self.may_end();
         let by_type = &rules.by_kind[self.kind as usize];
-        for (index, place) in mask.iter_mut().enumerate() {
-            if !*place {
-                continue;
-            }
-            *place = if Some(index as u32) == rules.end {
-                self.may_end()
-            } else {
-                by_type.get(index).copied().unwrap_or(false) && self.fits(&rules.summaries[index])
-            };
+        if let Some(unknown) = mask.get_mut(by_type.len()..) {
+            unknown.fill(false);
+        }
+        rules.needs.restrict(self.place(), by_type, mask);
+        if rules.single_strikes {
+            rules.needs.forbid(self.pitches, mask);
+        }
+        if let Some(entry) = end.and_then(|end| mask.get_mut(end)) {
+            *entry = may_end;
         }
     }
 
@@ -174,23 +182,18 @@ impl GrammarState {
         rules.follows.may_end(self.kind) && (self.has_notes || !rules.plays)
     }
 
-    fn fits(&self, summary: &Summary) -> bool {
-        let in_bar = summary
-            .first_position
-            .is_none_or(|first| first > self.position)
-            && summary
-                .last_in_first_bar
-                .is_none_or(|last| last < self.bar_positions);
-        let pedal = summary
-            .needs_pedal
-            .is_none_or(|down| down == self.pedal_down);
-        let strikes_again =
-            summary.strikes_twice || self.pitches & summary.pitches_before_time != 0;
-        let falls_silent = summary.silence_before > self.silence_left;
-        in_bar
-            && pedal
-            && !(self.rules.single_strikes && strikes_again)
-            && !(self.rules.plays && falls_silent)
+    fn place(&self) -> Place {
+        let silence_left = self.silence_left.min(u32::from(u8::MAX)) as u8;
+        Place {
+            position: self.position,
+            bar_positions: self.bar_positions,
+            pedal_down: self.pedal_down,
+            silence_left: if self.rules.plays {
+                silence_left
+            } else {
+                u8::MAX
+            },
+        }
     }
 
     /// Takes an id into account, whether it was allowed or not.
