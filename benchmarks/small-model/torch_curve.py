@@ -1,12 +1,12 @@
 """A run of `train` once more in PyTorch: the same weights, examples and rates.
 
-    torch_curve.py INITIAL BATCHES METRICS OUT.jsonl STATE.pt [--steps N]
+    torch_curve.py INITIAL BATCHES METRICS OUT.jsonl STATE.pt [--steps N] [--dropout SHARE]
 
 INITIAL is the model.safetensors of `train --steps 0` with the run's options, BATCHES
 what the example `batches` wrote for its dataset, seed and batch size, METRICS the
-run's metrics.jsonl, whose learning rates are used. Products in bf16 (autocast),
-dropout 0.1 of attention, as in the run; only the dropout's random numbers differ.
-OUT gets a line a step: step, loss of PyTorch, loss of the run. Goes on from STATE
+run's metrics.jsonl, whose learning rates are used. Products in bf16 (autocast).
+Positions are rotary where INITIAL has no embeddings of them. SHARE is the run's
+dropout of attention, whose random numbers alone differ; without it nothing does. OUT gets a line a step: step, loss of PyTorch, loss of the run. Goes on from STATE
 where that is there.
 """
 
@@ -26,13 +26,33 @@ import torch_train  # noqa: E402
 ROWS, COLUMNS, SAVE_EVERY = 8, 1025, 250
 
 
-def build(weights):
+class RotaryBlock(torch_train.Block):
+    """Turns queries and keys: value i of a head is paired with i + width / 2."""
+
+    def __init__(self, heads, head_width, dropout):
+        super().__init__(heads, head_width, dropout)
+        speeds = 10_000.0 ** -(torch.arange(head_width // 2) / (head_width // 2))
+        angles = torch.arange(COLUMNS - 1)[:, None] * speeds
+        self.register_buffer("cosines", angles.cos().repeat(1, 2), persistent=False)
+        self.register_buffer("sines", angles.sin().repeat(1, 2), persistent=False)
+
+    def place(self, x):
+        first, second = x.float().chunk(2, -1)
+        crossed = torch.cat([-second, first], -1)
+        return (x * self.cosines + crossed * self.sines).to(x.dtype)
+
+
+def build(weights, dropout):
     """The benchmark's model with the weights of a model folder."""
     vocabulary, width = weights["id_embeddings.weight"].shape
-    positions = len(weights["pos_embeddings.weight"])
+    rotary = "pos_embeddings.weight" not in weights
     layers = 1 + max(int(n.split(".")[2]) for n in weights if n.startswith("decoder.layers."))
     torch_train.VOCABULARY = vocabulary
-    model = torch_train.Transformer(width // 64, 64, layers, positions, 0.1)
+    if rotary:
+        torch_train.Block = RotaryBlock
+    model = torch_train.Transformer(width // 64, 64, layers, COLUMNS - 1, dropout)
+    if rotary:
+        model.positions = None
     names = {
         "tokens": "id_embeddings", "positions": "pos_embeddings", "norm": "norm_out",
         "head": "out_head", "q": "attn.query_proj", "k": "attn.key_proj",
@@ -52,7 +72,9 @@ def build(weights):
 def loss_of(model, ids):
     """Mean loss over the labels that are not PAD; ids are (rows, 1025)."""
     tokens, labels = ids[:, :-1], ids[:, 1:]
-    x = model.tokens(tokens) + model.positions.weight
+    x = model.tokens(tokens)
+    if model.positions is not None:
+        x = x + model.positions.weight
     for block in model.blocks:
         x = block(x)
     logits = model.head(model.norm(x)).flatten(0, 1)
@@ -64,11 +86,12 @@ def main():
     for name in ("initial", "batches", "metrics", "out", "state"):
         parser.add_argument(name, type=pathlib.Path)
     parser.add_argument("--steps", type=int, default=1 << 30)
+    parser.add_argument("--dropout", type=float, default=0.0)
     arguments = parser.parse_args()
     torch_train.keep_freed_memory()
     torch.set_num_threads(2)
     torch.manual_seed(1)
-    model = build(load_file(arguments.initial))
+    model = build(load_file(arguments.initial), arguments.dropout)
     optimizer = torch_train.optimizer_of(model)
     lines = [json.loads(line) for line in arguments.metrics.open()]
     lines = [line for line in lines if "loss" in line]

@@ -75,12 +75,17 @@ class Block(nn.Module):
         self.output = Linear(width, width)
         self.up, self.down = Linear(width, 4 * width), Linear(4 * width, width)
 
+    def place(self, x):
+        """Tells queries or keys, (..., heads, positions, width), where they are."""
+        return x
+
     def forward(self, x):
         normed = self.norm1(x)
         q, k, v = (
             project(normed).unflatten(-1, (self.heads, -1)).transpose(1, 2)
             for project in (self.q, self.k, self.v)
         )
+        q, k = self.place(q), self.place(k)
         attended = F.scaled_dot_product_attention(q, k, v, dropout_p=self.dropout, is_causal=True)
         attended = self.output(attended.transpose(1, 2).flatten(2))
         return x + attended + self.down(F.silu(self.up(self.norm2(x))))

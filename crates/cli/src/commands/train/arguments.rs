@@ -55,7 +55,8 @@ pub struct Args {
     /// Pieces of fewer tokens are left out.
     #[arg(long, default_value_t = 128, value_name = "N")]
     pub min_sequence_length: usize,
-    /// Rotary positions in place of learned ones.
+    /// Rotary positions in place of learned ones: not the original's, but a small
+    /// model learns as much in a third of the steps.
     #[arg(long)]
     pub rotary: bool,
     /// Use the token embeddings as the head's weights too.
