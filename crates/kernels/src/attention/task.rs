@@ -1,304 +1,28 @@
-//! Causal attention over a cache of keys and values.
-//!
-//! For a query at position `t`, `out = sum over j <= t of p_j v_j` with
-//! `p = softmax(q k_j / sqrt(head_dim))`; the query is divided by the root first,
-//! as in the JAX original.
-//!
-//! Sequences that begin with the same positions can share them (see [`Prefix`]):
-//! these are read once for all, and then each sequence's own.
-//!
-//! One task is one head of one sequence, or of several with one prefix. It
-//! appends the new keys and values and then takes the queries in tiles, as many
-//! as fit the registers, each tile over all positions that its last query sees;
-//! positions after a query's own get the weight 0. All scores of a tile are kept
-//! (a few thousand values), so the softmax is the plain one, in f32; the output
-//! is divided by its sum at the end.
+//! Attention of one head: the softmax of the scores, and the values mixed by it.
 
+use super::tile::{Part, Tile, piece};
+use super::{Prefix, Span, row_length};
 use crate::cache::{Cached, Head, HeadCache, Scales};
-use crate::elements::{Bf16, F32, Int8Fine};
 use crate::exp::exp_and_sum;
-use crate::isa::Kernel;
 use crate::lanes::{Lanes, WIDTH};
-use crate::matrix::WeightFormat;
 use crate::shared::SharedMut;
-use crate::team::Team;
 use crate::tile::{BLOCK, ROWS, Sums, multiply};
-use std::ops::Range;
-
-/// Whole blocks of scores, and a cache line more (see `activations`).
-fn row_length(positions: usize) -> usize {
-    positions.next_multiple_of(BLOCK) + 16
-}
-
-/// The first positions of a sequence, where they are in a cache that it shares
-/// with others. Its own cache has the positions after them, in their places.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Prefix {
-    /// Which of the shared caches.
-    pub index: usize,
-    /// How many positions, a multiple of [`Prefix::STEP`]; 0 where nothing is
-    /// shared.
-    pub positions: usize,
-}
-
-impl Prefix {
-    /// Prefixes are so many positions long, or a multiple.
-    pub const STEP: usize = BLOCK;
-}
-
-/// Consecutive rows that belong to one sequence.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Span {
-    /// Which sequence.
-    pub sequence: usize,
-    /// The first row.
-    pub row: usize,
-    /// How many rows.
-    pub rows: usize,
-    /// The position of the first row.
-    pub position: usize,
-    /// What the sequence shares with others; it ends before `position`.
-    pub prefix: Prefix,
-}
-
-impl Span {
-    /// Whether two spans can be one task.
-    fn joins(&self, other: &Self) -> bool {
-        let single = self.rows == 1 && other.rows == 1;
-        single && self.prefix.positions > 0 && self.prefix == other.prefix
-    }
-}
-
-/// The caches of all sequences.
-pub struct Caches<'a> {
-    /// What belongs to one sequence each, `[sequences, layers, heads]`.
-    pub own: &'a mut [HeadCache],
-    /// What several begin with, `[prefixes, layers, heads]`.
-    pub shared: &'a [HeadCache],
-}
-
-/// The shape of attention and its memory, taken once.
-pub struct Attention {
-    layers: usize,
-    heads: usize,
-    head_dim: usize,
-    capacity: usize,
-    /// Scores of a tile, a thread.
-    scores: Vec<f32>,
-    /// Converted queries or weights of a tile, a thread.
-    words: Vec<u32>,
-    threads: usize,
-}
-
-impl Attention {
-    /// For models of `layers` layers of `heads` heads of `head_dim` values, caches
-    /// of `capacity` positions and a team of at most `threads`.
-    pub fn new(
-        layers: usize,
-        heads: usize,
-        head_dim: usize,
-        capacity: usize,
-        threads: usize,
-    ) -> Self {
-        let scratch = threads * ROWS * row_length(capacity.max(head_dim));
-        Self {
-            layers,
-            heads,
-            head_dim,
-            capacity,
-            scores: vec![0.0; scratch],
-            words: vec![0; scratch],
-            threads,
-        }
-    }
-
-    /// Appends the new keys and values of `layer` to the caches and attends.
-    ///
-    /// `qkv` is f32 `[rows, 3 heads head_dim]` (all queries, all keys, all
-    /// values), `out` f32 `[rows, heads head_dim]`. Panics where shapes or formats
-    /// do not fit, where a sequence occurs in two spans or where a position is
-    /// past the capacity.
-    pub fn attend(
-        &mut self,
-        team: &mut Team,
-        layer: usize,
-        spans: &[Span],
-        caches: Caches,
-        qkv: &[f32],
-        out: &mut [f32],
-    ) {
-        assert!(layer < self.layers, "no such layer");
-        assert!(team.threads() <= self.threads, "more threads than planned");
-        for (i, span) in spans.iter().enumerate() {
-            let clash =
-                |other: &Span| other.sequence == span.sequence || other.row + other.rows > span.row;
-            assert!(!spans[..i].iter().any(clash), "spans overlap");
-            assert!(
-                span.position + span.rows <= self.capacity,
-                "the cache is full"
-            );
-            let shared = span.prefix.positions;
-            assert!(
-                shared <= span.position && shared.is_multiple_of(Prefix::STEP),
-                "no such prefix"
-            );
-        }
-        let Some(format) = caches.own.first().map(HeadCache::format) else {
-            return;
-        };
-        let (heads, head_dim, shared) = (self.heads, self.head_dim, caches.shared);
-        let per_thread = self.scores.len() / self.threads;
-        let stride = self.layers * heads;
-        let own = SharedMut::new(caches.own);
-        let out = SharedMut::new(out);
-        let scores = SharedMut::new(&mut self.scores);
-        let words = SharedMut::new(&mut self.words);
-        let isa = team.isa();
-        // Sequences with one prefix are one task, if enough tasks remain.
-        let most = (spans.len() * heads / team.threads()).clamp(1, ROWS);
-        let groups = || {
-            let joined = spans.chunk_by(Span::joins);
-            joined.flat_map(|spans| spans.chunks(most))
-        };
-        team.run(groups().count() * heads, &|thread, task| {
-            let Some(spans) = groups().nth(task / heads) else {
-                return;
-            };
-            // SAFETY: scratch is by thread, of which no two tasks run at once.
-            let (scores, words) = unsafe {
-                (
-                    scores.part(thread * per_thread, per_thread),
-                    words.part(thread * per_thread, per_thread),
-                )
-            };
-            let head = task % heads;
-            let task = Task {
-                spans,
-                head,
-                heads,
-                head_dim,
-                own: &own,
-                shared,
-                stride,
-                cache: layer * heads + head,
-                qkv,
-                out: &out,
-            };
-            isa.run(Attend {
-                format,
-                task,
-                scores,
-                words,
-            });
-        });
-    }
-}
-
-struct Attend<'a> {
-    format: WeightFormat,
-    task: Task<'a>,
-    scores: &'a mut [f32],
-    words: &'a mut [u32],
-}
-
-impl Kernel for Attend<'_> {
-    type Output = ();
-    #[inline(always)]
-    fn run<S: Lanes>(self, s: S) {
-        let (scores, words) = (self.scores, self.words);
-        match self.format {
-            WeightFormat::F32 => self.task.attend::<S, F32>(s, scores, words),
-            WeightFormat::Bf16 => self.task.attend::<S, Bf16>(s, scores, words),
-            WeightFormat::Int8 => self.task.attend::<S, Int8Fine>(s, scores, words),
-        }
-    }
-}
 
 /// One head of one sequence, or of several with one prefix and a row each.
-struct Task<'a> {
-    spans: &'a [Span],
-    head: usize,
-    heads: usize,
-    head_dim: usize,
+pub(super) struct Task<'a> {
+    pub(super) spans: &'a [Span],
+    pub(super) head: usize,
+    pub(super) heads: usize,
+    pub(super) head_dim: usize,
     /// Only the caches of `head` of the sequences of `spans` are touched.
-    own: &'a SharedMut<'a, HeadCache>,
-    shared: &'a [HeadCache],
+    pub(super) own: &'a SharedMut<'a, HeadCache>,
+    pub(super) shared: &'a [HeadCache],
     /// Caches of a sequence, and the place of this layer's head among them.
-    stride: usize,
-    cache: usize,
-    qkv: &'a [f32],
+    pub(super) stride: usize,
+    pub(super) cache: usize,
+    pub(super) qkv: &'a [f32],
     /// Only the columns of `head` in the rows of `spans` are written.
-    out: &'a SharedMut<'a, f32>,
-}
-
-/// Positions of one cache that some rows of a tile look at.
-struct Part<'a, E: Cached> {
-    cache: &'a Head<E>,
-    rows: Range<usize>,
-    /// From the start of a block on.
-    positions: Range<usize>,
-}
-
-impl<E: Cached> Part<'_, E> {
-    fn scales(&self) -> &[Scales] {
-        let Range { start, end } = self.positions;
-        &self.cache.scales[start / WIDTH..end.div_ceil(WIDTH)]
-    }
-
-    /// Whole blocks of keys.
-    fn keys(&self) -> &[[E::Line; 2]] {
-        let Range { start, end } = self.positions;
-        let groups = self.cache.key_groups;
-        &self.cache.keys[start / BLOCK * groups..end.div_ceil(BLOCK) * groups]
-    }
-
-    /// A block of values.
-    fn values(&self, block: usize) -> &[[E::Line; 2]] {
-        let Range { start, end } = self.positions;
-        let groups = start / E::GROUP..end.div_ceil(E::GROUP);
-        &self.cache.values[block * self.cache.value_groups..][groups]
-    }
-}
-
-/// Queries that are taken together, and what they look at.
-struct Tile<'a, E: Cached> {
-    /// The first query's row in a span of several.
-    first: usize,
-    rows: usize,
-    prefix: Option<Part<'a, E>>,
-    /// What comes after the prefix: one for all rows, or one a row.
-    own: [Option<Part<'a, E>>; ROWS],
-}
-
-impl<E: Cached> Tile<'_, E> {
-    /// Each row's parts in the order of their positions.
-    fn parts(&self) -> impl Iterator<Item = &Part<'_, E>> {
-        self.prefix.iter().chain(self.own.iter().flatten())
-    }
-
-    /// All that is read, in that order, in pieces of a few kilobytes.
-    fn pieces(&self, head_dim: usize) -> impl Iterator<Item = &[[E::Line; 2]]> {
-        let piece = piece::<E>(head_dim);
-        let keys = self.parts().flat_map(move |part| part.keys().chunks(piece));
-        let blocks = 0..head_dim.div_ceil(BLOCK);
-        let values = blocks.flat_map(move |block| {
-            let parts = self.parts();
-            parts.flat_map(move |part| part.values(block).chunks(piece))
-        });
-        keys.chain(values)
-    }
-
-    /// Positions that are seen by any row.
-    fn seen(&self) -> usize {
-        self.parts()
-            .map(|part| part.positions.end)
-            .fold(0, usize::max)
-    }
-}
-
-/// Groups of a piece: whole blocks of keys, some 8 KB.
-fn piece<E: Cached>(head_dim: usize) -> usize {
-    64_usize.next_multiple_of(head_dim.div_ceil(E::GROUP))
+    pub(super) out: &'a SharedMut<'a, f32>,
 }
 
 /// Weights of the values, converted.
@@ -312,7 +36,7 @@ struct Weights<'a> {
 
 impl Task<'_> {
     #[inline(always)]
-    fn attend<S: Lanes, E: Cached>(&self, s: S, scores: &mut [f32], words: &mut [u32]) {
+    pub(super) fn attend<S: Lanes, E: Cached>(&self, s: S, scores: &mut [f32], words: &mut [u32]) {
         for span in self.spans {
             // SAFETY: one task a cache, as no two spans share a sequence.
             let cache = unsafe { self.own.part(span.sequence * self.stride + self.cache, 1) };
