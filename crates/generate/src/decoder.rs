@@ -46,8 +46,9 @@ pub trait Decoder {
     /// twice.
     fn step(&mut self, ids: &[(usize, u32)]) -> Result<&[f32], EngineError>;
 
-    /// Threads for work between steps.
-    fn team(&mut self) -> &mut Team;
+    /// The logits that the last [`step`](Self::step) gave, and threads to draw from
+    /// them. Drawing where they lie saves passing them from core to core twice.
+    fn stepped(&mut self) -> (&[f32], &mut Team);
 }
 
 impl Decoder for Engine {
@@ -79,7 +80,7 @@ impl Decoder for Engine {
         Engine::step(self, ids)
     }
 
-    fn team(&mut self) -> &mut Team {
-        Engine::team(self)
+    fn stepped(&mut self) -> (&[f32], &mut Team) {
+        Engine::stepped(self)
     }
 }

@@ -226,8 +226,8 @@ impl Decoder for DeviceEngine {
         self.pass(&sequences, &ids)
     }
 
-    fn team(&mut self) -> &mut Team {
-        &mut self.team
+    fn stepped(&mut self) -> (&[f32], &mut Team) {
+        (&self.logits, &mut self.team)
     }
 }
 

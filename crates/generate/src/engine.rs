@@ -96,9 +96,9 @@ impl Engine {
         self.pass.threads()
     }
 
-    /// The engine's threads, for work between steps.
-    pub(crate) fn team(&mut self) -> &mut Team {
-        self.pass.team()
+    /// The logits of the last step, and the engine's threads.
+    pub(crate) fn stepped(&mut self) -> (&[f32], &mut Team) {
+        self.pass.last_head()
     }
 
     /// Bytes of weights that one step reads.

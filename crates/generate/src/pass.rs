@@ -92,8 +92,9 @@ impl Pass {
         &self.packed
     }
 
-    pub(crate) fn team(&mut self) -> &mut Team {
-        &mut self.team
+    /// What [`head`](Self::head) gave last, and the threads.
+    pub(crate) fn last_head(&mut self) -> (&[f32], &mut Team) {
+        (&self.rows.logits, &mut self.team)
     }
 
     pub(crate) fn threads(&self) -> usize {

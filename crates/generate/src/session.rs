@@ -107,10 +107,10 @@ pub struct Session<'a> {
     states: Vec<State>,
     /// Ids drawn in the last step and not yet given out.
     ready: VecDeque<Token>,
-    /// Logits after each sample's last id, `[samples, vocab_size]`.
-    logits: Vec<f32>,
+    /// Logits of samples that were fed and not stepped, `[samples, vocab_size]`.
+    fed: Vec<f32>,
     batch: Vec<(usize, u32)>,
-    /// Whether `logits` are those after the last ids.
+    /// Whether all logits are those after the last ids.
     current: bool,
     failed: bool,
 }
@@ -151,7 +151,7 @@ impl<'a> Session<'a> {
         Ok(Self {
             states: samples.into_iter().map(state).collect::<Result<_, _>>()?,
             ready: VecDeque::with_capacity(count),
-            logits: vec![0.0; count * vocabulary],
+            fed: vec![0.0; count * vocabulary],
             batch: Vec::with_capacity(count),
             current: false,
             failed: false,
@@ -203,29 +203,27 @@ impl<'a> Session<'a> {
             }
             let ids = state.window.ids();
             if !state.stale {
+                state.row = Some(self.batch.len());
                 self.batch.extend(ids.last().map(|id| (index, *id)));
                 continue;
             }
-            state.stale = false;
+            (state.stale, state.row) = (false, None);
             let row = index * vocabulary;
             // Equal prompts are fed once.
             let equal = |other: &State| state.drawn + other.drawn == 0 && other.window.ids() == ids;
             let same = before.iter().position(equal);
             if let Some(other) = same {
                 self.engine.copy(other, index)?;
-                self.logits
+                self.fed
                     .copy_within(other * vocabulary..(other + 1) * vocabulary, row);
             } else {
                 self.engine.truncate(index, 0)?;
                 let logits = self.engine.feed(index, ids)?;
-                self.logits[row..row + vocabulary].copy_from_slice(logits);
+                self.fed[row..row + vocabulary].copy_from_slice(logits);
             }
         }
         if !self.batch.is_empty() {
-            let logits = self.engine.step(&self.batch)?;
-            for ((index, _), logits) in self.batch.iter().zip(logits.chunks(vocabulary)) {
-                self.logits[index * vocabulary..][..vocabulary].copy_from_slice(logits);
-            }
+            self.engine.step(&self.batch)?;
         }
         self.current = true;
         Ok(())
@@ -235,12 +233,20 @@ impl<'a> Session<'a> {
     fn draw(&mut self) -> Result<(), SessionError> {
         self.current = false;
         let vocabulary = self.engine.config().vocab_size;
-        let (options, logits) = (&mut self.options, &self.logits);
+        let (options, fed) = (&mut self.options, &self.fed);
         let never = &options.never;
+        let (stepped, team) = self.engine.stepped();
         let choose = |index: usize, state: &mut State| {
-            state.choose(never, &logits[index * vocabulary..][..vocabulary]);
+            if state.finish.is_some() {
+                return;
+            }
+            let (logits, row) = match state.row {
+                Some(row) => (stepped, row),
+                None => (&fed[..], index),
+            };
+            state.choose(never, &logits[row * vocabulary..][..vocabulary]);
         };
-        self.engine.team().for_each(&mut self.states, choose);
+        team.for_each(&mut self.states, choose);
         for (index, state) in self.states.iter_mut().enumerate() {
             if state.finish.is_some() {
                 continue;

@@ -16,6 +16,9 @@ pub(crate) struct State {
     pub(crate) choice: Result<u32, SamplerError>,
     pub(crate) drawn: usize,
     pub(crate) finish: Option<Finish>,
+    /// Its row among the logits of the engine's last step; `None`: it was fed, and
+    /// its logits were kept.
+    pub(crate) row: Option<usize>,
     /// The engine's cache lacks more than the last id of the window.
     pub(crate) stale: bool,
 }
@@ -35,15 +38,13 @@ impl State {
             choice: Err(SamplerError::NothingAllowed),
             drawn: 0,
             finish: None,
+            row: None,
             stale: true,
         }
     }
 
     /// Draws from `logits`, f32 `[vocab_size]`, but none of the ids in `never`.
     pub(crate) fn choose(&mut self, never: &[u32], logits: &[f32]) {
-        if self.finish.is_some() {
-            return;
-        }
         self.mask.fill(true);
         for id in never {
             if let Some(allowed) = self.mask.get_mut(*id as usize) {

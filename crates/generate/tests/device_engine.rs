@@ -131,7 +131,7 @@ fn refuses_what_the_cpu_engine_refuses() {
 }
 
 #[test]
-fn a_session_past_the_window_draws_the_same_ids() {
+fn a_session_past_the_window_of_which_a_sample_ends_early_draws_the_same_ids() {
     let model = random_model(24);
     let draw = |engine: &mut dyn Decoder| {
         let sample = |seed| Sample {
@@ -146,12 +146,20 @@ fn a_session_past_the_window_draws_the_same_ids() {
             },
             max_tokens: Some(60),
             end: None,
+            // The second sample ends after its fortieth id.
+            stop: Some(Box::new({
+                let mut drawn = 0;
+                move |sample, _| {
+                    drawn += usize::from(sample == 1);
+                    sample == 1 && drawn == 40
+                }
+            })),
             ..SessionOptions::default()
         };
         let session = Session::new(engine, vec![sample(1), sample(2)], options).unwrap();
         session.map(|token| token.unwrap().id).collect::<Vec<_>>()
     };
     let found = draw(&mut tensors(&model, 2));
-    assert_eq!(found.len(), 120);
+    assert_eq!(found.len(), 100);
     assert_eq!(found, draw(&mut own(&model, 2)));
 }

@@ -5,7 +5,9 @@ use crate::config::ModelConfig;
 use crate::weights::{Array, Weights, WeightsError};
 
 /// Renames and joins: queries, keys and values become one `in_proj_weight`
-/// `[3 dim, dim]` with a bias of zeros, as `nn.MultiheadAttention` has them.
+/// `[3 dim, dim]` with a bias of zeros, as `nn.MultiheadAttention` has them. A
+/// model with rotary positions has no `position_embedding`; of one with tied
+/// embeddings the head's weights are a copy.
 ///
 /// # Errors
 /// [`WeightsError::Missing`] where the weights are not of this shape.
@@ -21,8 +23,15 @@ pub fn to_torch(config: &ModelConfig, mut weights: Weights) -> Result<Weights, W
         }
         Ok(())
     };
+    if config.tied {
+        let (table, shape) = weights.tensor("id_embeddings.weight")?;
+        let (table, shape) = (table.to_vec(), shape.to_vec());
+        weights.insert("out_head.weight".to_owned(), shape, table);
+    }
     rename(&mut weights, "id_embeddings", "token_embedding")?;
-    rename(&mut weights, "pos_embeddings", "position_embedding")?;
+    if !config.rotary {
+        rename(&mut weights, "pos_embeddings", "position_embedding")?;
+    }
     rename(&mut weights, "norm_out", "norm")?;
     rename(&mut weights, "out_head", "head")?;
     for layer in 0..config.num_layers {

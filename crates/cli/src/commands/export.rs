@@ -77,11 +77,6 @@ fn to_torch_file(model: ModelFolder, file: &Path) -> anyhow::Result<()> {
     let ModelFolder {
         config, weights, ..
     } = model;
-    if config.rotary || config.tied {
-        return Err(wrong_use(
-            "a model with rotary positions or tied embeddings has no such module; export one without",
-        ));
-    }
     let heads = config.heads.to_string();
     let header = [("format", "pt"), ("heads", heads.as_str())];
     let exported = to_torch(&config, weights)?;
