@@ -23,15 +23,8 @@ TOGETHER = 50
 
 SETTINGS = [
     "",
-    *(f"--top-p {p}" for p in (0.99, 0.98, 0.97, 0.95, 0.9)),
-    *(f"--min-p {p}" for p in (0.01, 0.02, 0.05)),
-    "--temperature 0.95",
-    "--temperature 0.9",
-    "--temperature 0.95 --top-p 0.98",
-    "--temperature 1.05 --top-p 0.97",
-    "--temperature 1.05 --min-p 0.02",
-    "--top-k 40",
-    "--repetition-penalty 1.05",
+    *(f"--top-p {p}" for p in (0.99, 0.98, 0.97, 0.95)),
+    "--min-p 0.02",
 ]
 
 

@@ -34,7 +34,7 @@ Examples:
   tchaikovsky generate
   tchaikovsky serve --open
   tchaikovsky tokenize --midis-dir recordings --out-dir dataset --out-tokenizer tokenizer.json
-  tchaikovsky train --dataset dataset --size small --out run
+  tchaikovsky train --dataset dataset --size small --rotary --out run
   tchaikovsky generate --model run --prompt-midi piece.mid --seconds 60
   tchaikovsky inspect piece.mid
   tchaikovsky render piece.mid --out piece.wav --out piece.png";
