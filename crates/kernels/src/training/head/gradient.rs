@@ -118,7 +118,6 @@ fn loss_of_row<S: Lanes, C: Cells>(s: S, logits: &[f32], label: usize, out: &mut
     let sum = s.sum(sum);
     // From the exact value, not from what became of it in its cell: where the
     // label is almost certain, little is left of it.
-    // Not from the cell: where the label is almost certain, little is left.
     let own = s.largest(exp(s, s.splat(logits[label] - largest))) - sum;
     let cell = &mut out[label / C::GROUP];
     let mut values = [0, 1].map(|index| C::value(*cell, index));
