@@ -148,6 +148,7 @@ fn silent_bars(tokenizer: &Tokenizer, hurries: bool) -> Vec<u32> {
     };
     let end = tokenizer.special("EOS_None").unwrap();
     let (mut bars, mut silent, mut choice) = (Vec::new(), 0, 1_u64);
+    let (mut notes, mut may_end) = (0, false);
     for _ in 0..400 {
         let ids = match hurries {
             true => tokenizer.vocabulary().len(),
@@ -156,9 +157,10 @@ fn silent_bars(tokenizer: &Tokenizer, hurries: bool) -> Vec<u32> {
         let allowed = (0..ids as u32).filter(|id| state.allows(*id));
         let allowed: Vec<u32> = allowed.collect();
         assert!(
-            !bars.is_empty() || !allowed.contains(&end),
-            "an empty piece"
+            notes >= 16 || !allowed.contains(&end),
+            "a piece of {notes} notes"
         );
+        may_end |= allowed.contains(&end);
         let those = |wanted: &dyn Fn(&str) -> bool| {
             let chosen = allowed.iter().copied();
             let chosen = chosen.filter(|id| *id != end && wanted(&name(*id)));
@@ -173,6 +175,7 @@ fn silent_bars(tokenizer: &Tokenizer, hurries: bool) -> Vec<u32> {
         let from = from.expect("a dead end");
         choice = choice.wrapping_mul(6_364_136_223_846_793_005) + 1;
         let id = from[(choice >> 33) as usize % from.len()];
+        notes += name(id).matches("Pitch").count();
         if name(id).contains("Pitch") {
             bars.push(silent);
             silent = 0;
@@ -180,6 +183,10 @@ fn silent_bars(tokenizer: &Tokenizer, hurries: bool) -> Vec<u32> {
         silent += u32::from(name(id).starts_with("Bar_") && name(id) != "Bar_End");
         state.accept(id);
     }
+    assert!(
+        may_end || notes <= 16,
+        "a piece of {notes} notes without end"
+    );
     bars
 }
 

@@ -45,6 +45,8 @@ struct Rules {
 const LONGEST_SILENCE: u32 = 4;
 /// Those before the first note.
 const FIRST_SILENCE: u32 = 2;
+/// With fewer notes, a prompt's counted, no piece ends.
+const FEWEST_NOTES: u32 = 16;
 
 /// A place in a sequence: what came before, as far as it matters.
 #[derive(Clone, Debug)]
@@ -58,8 +60,8 @@ pub struct GrammarState {
     pedal_down: bool,
     /// Pitches that began at the present tick, a bit each.
     pitches: u128,
-    /// Whether a note has begun.
-    has_notes: bool,
+    /// Notes that have begun.
+    notes: u32,
     /// Bars and rests that may still come before a note must.
     silence_left: u32,
 }
@@ -109,9 +111,9 @@ impl Grammar {
     /// The same grammar for a piano that plays: without drums; no pitch begins
     /// twice at one tick, as no finger strikes a key twice at once; the first note
     /// comes within two bars, and no more than four (or rests) follow without one;
-    /// a piece that has no note cannot end. (What is encoded may be otherwise: two strikes
-    /// within a step of the grid, a minute of silence before the first note. Once
-    /// a model has begun to be silent, it would go on.)
+    /// a piece of fewer than sixteen notes cannot end. (What is encoded may be
+    /// otherwise: two strikes within a step of the grid, a minute of silence before
+    /// the first note. Once a model has begun to be silent, it would go on.)
     pub fn for_piano(self) -> Self {
         let mut rules = (*self.rules).clone();
         rules.single_strikes = true;
@@ -135,7 +137,7 @@ impl Grammar {
             bar_positions: 4 * self.rules.positions_per_beat as i32,
             pedal_down: false,
             pitches: 0,
-            has_notes: false,
+            notes: 0,
             silence_left: FIRST_SILENCE,
         }
     }
@@ -179,7 +181,7 @@ impl GrammarState {
 
     fn may_end(&self) -> bool {
         let rules = &self.rules;
-        rules.follows.may_end(self.kind) && (self.has_notes || !rules.plays)
+        rules.follows.may_end(self.kind) && (self.notes >= FEWEST_NOTES || !rules.plays)
     }
 
     fn place(&self) -> Place {
@@ -206,8 +208,8 @@ impl GrammarState {
             return;
         };
         self.kind = last;
-        if summary.has_notes {
-            self.has_notes = true;
+        if summary.notes > 0 {
+            self.notes = self.notes.saturating_add(summary.notes);
             self.silence_left = LONGEST_SILENCE;
         }
         self.silence_left = self.silence_left.saturating_sub(summary.silence_after);

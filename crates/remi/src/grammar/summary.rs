@@ -35,8 +35,8 @@ pub(super) struct Summary {
     pub bar_positions_after: Option<i32>,
     /// Whether the pedal is down afterwards.
     pub pedal_after: Option<bool>,
-    /// Whether a note begins.
-    pub has_notes: bool,
+    /// Notes that begin.
+    pub notes: u32,
     /// Steps to a next bar, and rests, before the first note; all where there is
     /// none.
     pub silence_before: u32,
@@ -61,7 +61,7 @@ impl Summary {
             position_after: None,
             bar_positions_after: None,
             pedal_after: None,
-            has_notes: false,
+            notes: 0,
             silence_before: 0,
             silence_after: 0,
         };
@@ -104,7 +104,7 @@ impl Summary {
             self.is_sound &= follows.may(before, kind);
         }
         if follows.leads_on(kind) {
-            self.silence_before += u32::from(!self.has_notes);
+            self.silence_before += u32::from(self.notes == 0);
             self.silence_after += 1;
         }
         self.first.get_or_insert(kind);
@@ -144,7 +144,7 @@ impl Summary {
     }
 
     fn pitch(&mut self, pitch: u8) {
-        self.has_notes = true;
+        self.notes += 1;
         self.silence_after = 0;
         let bit = 1_u128 << pitch.min(127);
         self.strikes_twice |= self.pitches_after & bit != 0;
