@@ -22,9 +22,9 @@ PROMPT_SECONDS = 20
 TOGETHER = 50
 
 SETTINGS = [
-    "",
-    *(f"--top-p {p}" for p in (0.99, 0.98, 0.97, 0.95)),
-    "--min-p 0.02",
+    *(f"--top-p {p}" for p in (1, 0.99, 0.98, 0.97, 0.95)),
+    "--temperature 1.05 --top-p 0.98",
+    "--temperature 1.05 --top-p 0.97",
 ]
 
 
@@ -128,7 +128,7 @@ def main():
             for number, options in enumerate(SETTINGS):
                 folder = base / str(number)
                 unconditional(binary, model, arguments.pieces, options, folder)
-                report(options or "temperature 1", folder, "--no-structure")
+                report(options, folder, "--no-structure")
             return
         unconditional(binary, model, arguments.pieces, "", base / "unconditional")
         report("unconditional", base / "unconditional")

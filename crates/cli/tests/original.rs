@@ -271,6 +271,14 @@ fn exported_weights_have_the_names_of_a_torch_module() {
         .tensor("decoder.layers.0.attn.key_proj.weight")
         .unwrap();
     assert_eq!(&joined[32 * 32..2 * 32 * 32], keys);
+    // The model in the box has rotary positions.
+    #[cfg(feature = "built-in-model")]
+    {
+        succeed(&folder, "export --to safetensors-torch torch.safetensors");
+        let exported = Weights::read(&folder.path().join("torch.safetensors")).unwrap();
+        assert!(exported.tensor("position_embedding.weight").is_err());
+        assert!(exported.tensor("head.weight").is_ok());
+    }
     fail(
         &folder,
         "export --model model --to onnx a.onnx",
