@@ -1,7 +1,8 @@
 //! The layer's forward pass.
 //!
-//! 1. Blocks of tokens: norm1, queries, keys and values; norm2, hidden layer,
-//!    SiLU, and the MLP's output onto `x` and the biases.
+//! 1. Blocks of tokens: norm1, queries, keys and values, the first two turned to
+//!    their positions where these are rotary; norm2, hidden layer, SiLU, and the
+//!    MLP's output onto `x` and the biases.
 //! 2. Attention.
 //! 3. Blocks of tokens: attention's output matrix onto the sum.
 
