@@ -52,6 +52,7 @@ fn generate_alone_makes_a_piece_and_says_where() {
     let minute = 40.0..75.0;
     assert!(minute.contains(&figures.seconds), "{} s", figures.seconds);
     assert!(said.contains(&format!("{} notes", figures.notes)), "{said}");
+    assert!(said.contains("; seed 255"), "{said}");
 }
 
 #[test]

@@ -105,7 +105,7 @@ pub struct Args {
     /// file's name.
     #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=64))]
     pub num_samples: u8,
-    /// Seed of the choices.
+    /// Seed of the choices: another one plays something else.
     #[arg(long, default_value_t = 255, value_name = "N")]
     pub seed: u64,
     #[command(flatten)]

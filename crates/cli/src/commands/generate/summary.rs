@@ -69,8 +69,8 @@ impl Sample {
         let mut lines = vec![
             self.file.clone(),
             format!(
-                "  {} notes, {} of them new, {:.1} seconds{pitches}, at most {} at once",
-                self.notes, self.new_notes, self.seconds, self.polyphony
+                "  {} notes, {} of them new, {:.1} seconds{pitches}, at most {} at once; seed {}",
+                self.notes, self.new_notes, self.seconds, self.polyphony, self.seed
             ),
         ];
         if self.copied_notes > 1 {
