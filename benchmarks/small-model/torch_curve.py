@@ -6,8 +6,10 @@ INITIAL is the model.safetensors of `train --steps 0` with the run's options, BA
 what the example `batches` wrote for its dataset, seed and batch size, METRICS the
 run's metrics.jsonl, whose learning rates are used. Products in bf16 (autocast).
 Positions are rotary where INITIAL has no embeddings of them. SHARE is the run's
-dropout of attention, whose random numbers alone differ; without it nothing does. OUT gets a line a step: step, loss of PyTorch, loss of the run. Goes on from STATE
-where that is there.
+dropout of attention, whose random numbers alone differ; without it nothing does.
+OUT gets a line a step: step, loss of PyTorch, loss of the run. Goes on from STATE
+where that is there. At the end the weights lie beside STATE as .safetensors, for
+`train --init` or `evaluate` in the place of INITIAL's.
 """
 
 import argparse
@@ -18,7 +20,8 @@ import time
 
 import numpy as np
 import torch
-from safetensors.torch import load_file
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent.parent / "train"))
 import torch_train  # noqa: E402
@@ -42,6 +45,31 @@ class RotaryBlock(torch_train.Block):
         return (x * self.cosines + crossed * self.sines).to(x.dtype)
 
 
+def name_of(parameter):
+    """What a parameter is called in a model folder."""
+    names = {
+        "tokens": "id_embeddings", "positions": "pos_embeddings", "norm": "norm_out",
+        "head": "out_head", "q": "attn.query_proj", "k": "attn.key_proj",
+        "v": "attn.value_proj", "output": "attn.output_proj", "up": "fc.layers.0",
+        "down": "fc.layers.1", "norm1": "norm1", "norm2": "norm2",
+    }
+    *place, module, kind = parameter.split(".")
+    prefix = f"decoder.layers.{place[1]}." if place else ""
+    return f"{prefix}{names[module]}.{kind}"
+
+
+def export(model, initial, path):
+    """Writes the weights as those of a model folder, with the header of `initial`."""
+    with safe_open(initial, "pt") as file:
+        header = file.metadata()
+        shapes = {name: file.get_slice(name).get_shape() for name in file.keys()}
+    weights = {
+        name_of(name): parameter.detach().view(shapes[name_of(name)]).contiguous()
+        for name, parameter in model.named_parameters()
+    }
+    save_file(weights, path, header)
+
+
 def build(weights, dropout):
     """The benchmark's model with the weights of a model folder."""
     vocabulary, width = weights["id_embeddings.weight"].shape
@@ -53,17 +81,10 @@ def build(weights, dropout):
     model = torch_train.Transformer(width // 64, 64, layers, COLUMNS - 1, dropout)
     if rotary:
         model.positions = None
-    names = {
-        "tokens": "id_embeddings", "positions": "pos_embeddings", "norm": "norm_out",
-        "head": "out_head", "q": "attn.query_proj", "k": "attn.key_proj",
-        "v": "attn.value_proj", "output": "attn.output_proj", "up": "fc.layers.0",
-        "down": "fc.layers.1", "norm1": "norm1", "norm2": "norm2",
+    taken = {
+        name: weights.pop(name_of(name)).view_as(parameter)
+        for name, parameter in model.named_parameters()
     }
-    taken = {}
-    for name, parameter in model.named_parameters():
-        *place, module, kind = name.split(".")
-        prefix = f"decoder.layers.{place[1]}." if place else ""
-        taken[name] = weights.pop(f"{prefix}{names[module]}.{kind}").view_as(parameter)
     assert not weights, list(weights)
     model.load_state_dict(taken)
     return model
@@ -129,6 +150,7 @@ def main():
                     "random": torch.get_rng_state(), "steps": step + 1,
                 }
                 torch.save(kept, arguments.state)
+    export(model, arguments.initial, arguments.state.with_suffix(".safetensors"))
 
 
 if __name__ == "__main__":
