@@ -36,8 +36,8 @@ pub enum SamplerError {
 }
 
 /// How ids are drawn. The default leaves out the least likely ids, which together
-/// have a probability of 0.02: of 200 pieces with each of 11 settings, it came
-/// nearest to what pianists do (`benchmarks/music`).
+/// have a probability of 0.02: of 200 pieces with each of several settings, those
+/// were among the nearest to what pianists do (`benchmarks/music`).
 #[derive(Clone, Debug, PartialEq)]
 pub struct SamplerOptions {
     /// Logits are divided by it; 0 takes the most likely id.

@@ -32,7 +32,7 @@ pub(super) struct Parts<T> {
     /// The final norm.
     norm: [T; 2],
     /// The head's matrix, where it is not the table.
-    pub(super) matrix: Option<T>,
+    matrix: Option<T>,
     /// The head's bias.
     pub(super) bias: T,
 }
