@@ -1,6 +1,6 @@
 //! Loss and gradients.
 
-use kernels::training::block::{self, Layer};
+use kernels::training::block;
 use kernels::training::embedding::embed_backward;
 use kernels::training::head::{Labels, loss_and_gradient};
 
@@ -43,15 +43,8 @@ impl Fused {
             gradients.head(),
         );
         for (index, matrices) in self.packed.layers.iter().enumerate().rev() {
-            let dropout = dropout.and_then(|dropout| dropout.of_layer(index));
-            let layer = Layer {
-                tokens: input.tokens,
-                vectors: values.vectors(index),
-                matrices,
-                visible: input.visible.as_deref(),
-                dropout,
-                rotary: self.rotary.as_ref(),
-            };
+            let rotary = self.rotary.as_ref();
+            let layer = input.layer(index, &values, matrices, dropout, rotary);
             block::backward(
                 &mut self.team,
                 &mut buffers.scratch,

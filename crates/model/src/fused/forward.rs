@@ -1,6 +1,6 @@
 //! The forward pass, and the scores of a batch.
 
-use kernels::training::block::{self, Layer};
+use kernels::training::block;
 use kernels::training::embedding::embed;
 use kernels::training::head::each_logits;
 
@@ -34,15 +34,8 @@ impl Fused {
                 Err(_) => panic!("a layer needs two streams"),
             };
             let saved = buffers.saved.len().min(index + 1) - 1;
-            let dropout = dropout.and_then(|dropout| dropout.of_layer(index));
-            let layer = Layer {
-                tokens: input.tokens,
-                vectors: values.vectors(index),
-                matrices,
-                visible: input.visible.as_deref(),
-                dropout,
-                rotary: self.rotary.as_ref(),
-            };
+            let rotary = self.rotary.as_ref();
+            let layer = input.layer(index, &values, matrices, dropout, rotary);
             block::forward(
                 &mut self.team,
                 &mut buffers.scratch,

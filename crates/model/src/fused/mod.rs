@@ -13,7 +13,7 @@ mod forward;
 mod parts;
 mod plan;
 
-use kernels::training::block::{Matrices, Tokens};
+use kernels::training::block::{Layer, Matrices, Tokens};
 use kernels::training::cells::Layout;
 pub use kernels::training::cells::Precision;
 use kernels::training::head::Head;
@@ -22,6 +22,7 @@ use kernels::{Rotary, Team};
 
 use crate::batch::Batch;
 use crate::config::ModelConfig;
+use crate::dropout::Dropout;
 use crate::parameters::{Parameter, parameters};
 use crate::weights::{Weights, WeightsError};
 use parts::Parts;
@@ -189,6 +190,25 @@ impl Input {
             labels: labels
                 .map(|id| (id != PAD).then_some(id as usize))
                 .collect(),
+        }
+    }
+
+    /// Layer `index` of a pass over the batch.
+    fn layer<'a>(
+        &'a self,
+        index: usize,
+        values: &Parts<&'a [f32]>,
+        matrices: &'a Matrices,
+        dropout: Option<Dropout>,
+        rotary: Option<&'a Rotary>,
+    ) -> Layer<'a> {
+        Layer {
+            tokens: self.tokens,
+            vectors: values.vectors(index),
+            matrices,
+            visible: self.visible.as_deref(),
+            dropout: dropout.and_then(|dropout| dropout.of_layer(index)),
+            rotary,
         }
     }
 }
