@@ -4,6 +4,11 @@
 //! taken in two steps so that it is exact, and `exp(r)` is the polynomial of
 //! degree 7 of Cephes' `expf`. Relative error at most 3e-7 where the result is a
 //! normal number; below -87.3 the result is 0, above 88.3 it stays at exp(88.3).
+//!
+//! [`exp_coarse`] is for results that are rounded to bf16, whose own error is
+//! 4e-3: `2^n p(r)` with `n + r = x log2 e`, `|r| <= 1/2`, and `p` the polynomial
+//! of degree 4 with `p(0) = 1` and the least relative error, 2.9e-6. With the
+//! rounding of `x log2 e` it is at most 1e-5.
 
 use crate::isa::{Isa, Kernel};
 use crate::lanes::{Lanes, WIDTH};
@@ -22,6 +27,8 @@ const POLYNOMIAL: [f32; 6] = [
     0.5,
 ];
 
+const COARSE: [f32; 5] = [9.582_856e-3, 5.590_643e-2, 0.240_240_99, 0.693_124_2, 1.0];
+
 /// `exp` of each lane; see the module's head for its error.
 #[inline(always)]
 pub fn exp<S: Lanes>(s: S, x: S::F) -> S::F {
@@ -34,7 +41,24 @@ pub fn exp<S: Lanes>(s: S, x: S::F) -> S::F {
         p = s.mul_add(p, r, s.splat(*coefficient));
     }
     let p = s.add(s.mul_add(p, s.mul(r, r), r), s.splat(1.0));
-    s.keep_from(s.mul(p, s.exp2i(n)), x, SMALLEST)
+    s.keep_from(s.times_power(p, n), x, SMALLEST)
+}
+
+/// `exp` of each lane, coarser and in half the time; see the module's head. Below
+/// -87.3 and above 88.3 as [`exp`]; exactly 1 at 0.
+#[inline(always)]
+pub fn exp_coarse<S: Lanes>(s: S, x: S::F) -> S::F {
+    let power = s.mul(
+        s.min(x, s.splat(LARGEST)),
+        s.splat(std::f32::consts::LOG2_E),
+    );
+    let n = s.round(power);
+    let r = s.sub(power, n);
+    let mut p = s.splat(COARSE[0]);
+    for coefficient in &COARSE[1..] {
+        p = s.mul_add(p, r, s.splat(*coefficient));
+    }
+    s.keep_from(s.times_power(p, n), x, SMALLEST)
 }
 
 /// `x / (1 + exp(-x))` of each lane.

@@ -51,8 +51,13 @@ pub trait Lanes: Copy + Send + Sync {
     }
     /// To the nearest integer, ties to even.
     fn round(self, a: Self::F) -> Self::F;
-    /// `2^n` for integers `n` in -126..=127.
-    fn exp2i(self, n: Self::F) -> Self::F;
+    /// `a 2^n` for integers `n` in -126..=127.
+    fn times_power(self, a: Self::F, n: Self::F) -> Self::F;
+    /// One over `a`, with a relative error of at most 1e-4.
+    #[inline(always)]
+    fn reciprocal(self, a: Self::F) -> Self::F {
+        self.div(self.splat(1.0), a)
+    }
     /// `y` where `x >= limit`, else 0.
     fn keep_from(self, y: Self::F, x: Self::F, limit: f32) -> Self::F;
 
@@ -292,8 +297,8 @@ impl Lanes for Plain {
         each(|i| (a[i] + SHIFT) - SHIFT)
     }
     #[inline(always)]
-    fn exp2i(self, n: Self::F) -> Self::F {
-        each(|i| f32::from_bits(((n[i] as i32 + 127) as u32) << 23))
+    fn times_power(self, a: Self::F, n: Self::F) -> Self::F {
+        each(|i| a[i] * f32::from_bits(((n[i] as i32 + 127) as u32) << 23))
     }
     #[inline(always)]
     fn keep_from(self, y: Self::F, x: Self::F, limit: f32) -> Self::F {

@@ -88,8 +88,8 @@ impl Lanes for Avx2 {
         proven!([_mm256_round_ps::<MODE>(a[0]), _mm256_round_ps::<MODE>(a[1])])
     }
     #[inline(always)]
-    fn exp2i(self, n: F) -> F {
-        proven!({
+    fn times_power(self, a: F, n: F) -> F {
+        let power = proven!({
             let bias = _mm256_set1_epi32(127);
             let low = _mm256_add_epi32(_mm256_cvtps_epi32(n[0]), bias);
             let high = _mm256_add_epi32(_mm256_cvtps_epi32(n[1]), bias);
@@ -97,7 +97,8 @@ impl Lanes for Avx2 {
                 _mm256_castsi256_ps(_mm256_slli_epi32::<23>(low)),
                 _mm256_castsi256_ps(_mm256_slli_epi32::<23>(high)),
             ]
-        })
+        });
+        self.mul(a, power)
     }
     #[inline(always)]
     fn keep_from(self, y: F, x: F, limit: f32) -> F {

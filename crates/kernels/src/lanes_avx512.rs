@@ -88,11 +88,12 @@ impl Lanes for Avx512 {
         >(a))
     }
     #[inline(always)]
-    fn exp2i(self, n: __m512) -> __m512 {
-        proven!({
-            let biased = _mm512_add_epi32(_mm512_cvtps_epi32(n), _mm512_set1_epi32(127));
-            _mm512_castsi512_ps(_mm512_slli_epi32::<23>(biased))
-        })
+    fn times_power(self, a: __m512, n: __m512) -> __m512 {
+        proven!(_mm512_scalef_ps(a, n))
+    }
+    #[inline(always)]
+    fn reciprocal(self, a: __m512) -> __m512 {
+        proven!(_mm512_rcp14_ps(a))
     }
     #[inline(always)]
     fn keep_from(self, y: __m512, x: __m512, limit: f32) -> __m512 {

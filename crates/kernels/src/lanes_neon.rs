@@ -81,13 +81,14 @@ impl Lanes for Neon {
         a.map(|a| proven!(vrndnq_f32(a)))
     }
     #[inline(always)]
-    fn exp2i(self, n: F) -> F {
-        n.map(|n| {
+    fn times_power(self, a: F, n: F) -> F {
+        let power = n.map(|n| {
             proven!({
                 let biased = vaddq_s32(vcvtnq_s32_f32(n), vdupq_n_s32(127));
                 vreinterpretq_f32_s32(vshlq_n_s32::<23>(biased))
             })
-        })
+        });
+        self.mul(a, power)
     }
     #[inline(always)]
     fn keep_from(self, y: F, x: F, limit: f32) -> F {

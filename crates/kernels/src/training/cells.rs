@@ -10,6 +10,7 @@
 //! f32; there `Rounded` keeps each value as an f32 that was rounded to bf16,
 //! which gives the same products at the speed of f32.
 
+use crate::exp::{exp, exp_coarse};
 use crate::isa::{Isa, Kernel};
 use crate::lanes::{Lanes, WIDTH, bf16_to_f32, f32_to_bf16};
 
@@ -96,6 +97,13 @@ pub(crate) trait Cells: Copy + Send + Sync {
     fn value(cell: u32, index: usize) -> f32;
     /// `acc[lane] + sum over the group of b[lane] * a`.
     fn dot<S: Lanes>(s: S, acc: S::F, b: &[u32; WIDTH], a: u32) -> S::F;
+    /// `exp` of each lane, as exact as a cell can hold it.
+    fn exp<S: Lanes>(s: S, x: S::F) -> S::F;
+    /// One over each lane, as exact as a cell can hold it.
+    #[inline(always)]
+    fn reciprocal<S: Lanes>(s: S, x: S::F) -> S::F {
+        s.div(s.splat(1.0), x)
+    }
     /// Sixteen columns of `GROUP` rows, one cell a column. `next` is ignored
     /// where a cell holds one value.
     fn across<S: Lanes>(s: S, row: S::F, next: S::F, out: &mut [u32; WIDTH]);
@@ -161,6 +169,10 @@ impl Cells for Single {
         s.mul_add(s.load_bits(b), s.splat(f32::from_bits(a)), acc)
     }
     #[inline(always)]
+    fn exp<S: Lanes>(s: S, x: S::F) -> S::F {
+        exp(s, x)
+    }
+    #[inline(always)]
     fn across<S: Lanes>(s: S, row: S::F, _: S::F, out: &mut [u32; WIDTH]) {
         s.store_bits(row, out);
     }
@@ -194,6 +206,10 @@ impl Cells for Rounded {
         Single::dot(s, acc, b, a)
     }
     #[inline(always)]
+    fn exp<S: Lanes>(s: S, x: S::F) -> S::F {
+        exp_coarse(s, x)
+    }
+    #[inline(always)]
     fn across<S: Lanes>(s: S, row: S::F, _: S::F, out: &mut [u32; WIDTH]) {
         let mut values = [0.0; WIDTH];
         s.store(row, &mut values);
@@ -223,6 +239,14 @@ impl Cells for Pairs {
     #[inline(always)]
     fn dot<S: Lanes>(s: S, acc: S::F, b: &[u32; WIDTH], a: u32) -> S::F {
         s.dot_pairs(acc, b, a)
+    }
+    #[inline(always)]
+    fn exp<S: Lanes>(s: S, x: S::F) -> S::F {
+        exp_coarse(s, x)
+    }
+    #[inline(always)]
+    fn reciprocal<S: Lanes>(s: S, x: S::F) -> S::F {
+        s.reciprocal(x)
     }
     #[inline(always)]
     fn across<S: Lanes>(s: S, row: S::F, next: S::F, out: &mut [u32; WIDTH]) {

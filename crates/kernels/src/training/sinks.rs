@@ -7,7 +7,6 @@ use super::over_tokens::Writer;
 use super::panels::lines;
 use super::product::Sink;
 use super::tile::Tile;
-use crate::exp::exp;
 use crate::lanes::{Lanes, WIDTH, load_part};
 
 /// Adds tiles to a row-major f32 matrix `[rows, columns]`.
@@ -157,7 +156,7 @@ impl<S: Lanes, C: Cells> Sink<S> for Hidden<'_, C> {
             let bias = load_part(s, &self.bias[column..]);
             for (i, sums) in tile[..height].iter().enumerate() {
                 let x = s.add(s.load(&sums.as_chunks().0[line]), bias);
-                let y = s.mul(x, sigmoid(s, x));
+                let y = s.mul(x, sigmoid::<S, C>(s, x));
                 self.before.line::<S, C>(s, row + i, column, x);
                 self.after.line::<S, C>(s, row + i, column, y);
             }
@@ -214,7 +213,7 @@ impl<S: Lanes, C: Cells> Sink<S> for HiddenGradient<'_, C> {
                     let cells = place * self.stride + first / C::GROUP;
                     let x = C::widen_line(s, &self.before[cells..][..WIDTH / C::GROUP]);
                     let d_y = s.load(&tile[group + i].as_chunks().0[line]);
-                    let sigmoid = sigmoid(s, x);
+                    let sigmoid = sigmoid::<S, C>(s, x);
                     let y = s.mul(x, sigmoid);
                     // sigmoid (1 + x (1 - sigmoid)) = sigmoid + y (1 - sigmoid)
                     let rest = s.sub(s.splat(1.0), sigmoid);
@@ -252,7 +251,7 @@ pub(crate) fn add_part<S: Lanes>(s: S, values: S::F, out: &mut [f32]) {
 }
 
 #[inline(always)]
-fn sigmoid<S: Lanes>(s: S, x: S::F) -> S::F {
-    let e = exp(s, s.sub(s.splat(0.0), x));
-    s.div(s.splat(1.0), s.add(s.splat(1.0), e))
+fn sigmoid<S: Lanes, C: Cells>(s: S, x: S::F) -> S::F {
+    let e = C::exp(s, s.sub(s.splat(0.0), x));
+    C::reciprocal(s, s.add(s.splat(1.0), e))
 }

@@ -16,7 +16,6 @@ use super::buffer::Buffer;
 use super::operands::{Features, Head, copy_rows, lines, pack_features, pack_positions};
 use super::{Task, whole_lines};
 use crate::elements::Line;
-use crate::exp::exp;
 use crate::lanes::{Lanes, WIDTH};
 use crate::shared::SharedMut;
 use crate::training::cells::{CellKernel, Cells, Layout};
@@ -189,7 +188,7 @@ impl Forward<'_> {
             let mut sum = s.splat(0.0);
             for (line, words) in words[..lines].iter().enumerate() {
                 let scores_of_line = s.load_bits(&scores.as_chunks().0[line]);
-                let mut e = exp(s, s.sub(scores_of_line, s.splat(largest)));
+                let mut e = C::exp(s, s.sub(scores_of_line, s.splat(largest)));
                 sum = s.add(sum, e);
                 if let Some((row_key, threshold)) = dropout {
                     e = s.keep_scrambled(e, words, row_key, threshold);

@@ -11,7 +11,6 @@
 
 use super::buffer::Buffer;
 use super::whole_lines;
-use crate::exp::exp;
 use crate::lanes::{Lanes, WIDTH};
 use crate::training::cells::{Cells, Layout};
 use crate::training::dropout::{Dropout, key_word};
@@ -138,7 +137,7 @@ impl Block {
                 for (i, ds) in both[..C::GROUP].iter_mut().enumerate() {
                     let (i, key) = (first + i, key + first + i);
                     let x = s.sub(s.load(&scores[i].as_chunks().0[line]), sums);
-                    let mut p = exp(s, x);
+                    let mut p = C::exp(s, x);
                     if diagonal {
                         let positions = s.load(&statistics.positions.as_chunks().0[at]);
                         p = s.keep_from(p, positions, key as f32);

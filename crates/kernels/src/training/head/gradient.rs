@@ -4,7 +4,6 @@ use std::ops::Range;
 
 use super::logits::logits_of;
 use super::{BLOCK, Desk, Head};
-use crate::exp::exp;
 use crate::lanes::{Lanes, WIDTH};
 use crate::training::cells::{CellKernel, Cells};
 use crate::training::norm::norm_backward;
@@ -111,14 +110,14 @@ fn loss_of_row<S: Lanes, C: Cells>(s: S, logits: &[f32], label: usize, out: &mut
     let largest = s.largest(largest);
     let mut sum = s.splat(0.0);
     for (line, out) in lines().zip(out.chunks_exact_mut(WIDTH / C::GROUP)) {
-        let e = exp(s, s.sub(s.load(line), s.splat(largest)));
+        let e = C::exp(s, s.sub(s.load(line), s.splat(largest)));
         C::line(s, e, out);
         sum = s.add(sum, e);
     }
     let sum = s.sum(sum);
     // From the exact value, not from what became of it in its cell: where the
     // label is almost certain, little is left of it.
-    let own = s.largest(exp(s, s.splat(logits[label] - largest))) - sum;
+    let own = s.largest(C::exp(s, s.splat(logits[label] - largest))) - sum;
     let cell = &mut out[label / C::GROUP];
     let mut values = [0, 1].map(|index| C::value(*cell, index));
     values[label % C::GROUP] = own;
