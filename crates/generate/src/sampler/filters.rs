@@ -22,14 +22,30 @@ fn by_likelihood(a: &Candidate, b: &Candidate) -> Ordering {
 /// minus infinity, in the order of ids.
 pub fn collect(candidates: &mut Vec<Candidate>, logits: &[f32], mask: Option<&[bool]>) {
     candidates.clear();
-    let all = logits.iter().enumerate();
-    let allowed = all.filter(|(id, logit)| {
-        **logit != f32::NEG_INFINITY && mask.is_none_or(|mask| mask.get(*id) == Some(&true))
-    });
-    candidates.extend(allowed.map(|(id, logit)| Candidate {
-        id: id as u32,
-        logit: *logit,
-    }));
+    let all = (0..).zip(logits);
+    candidates.extend(all.map(|(id, logit)| Candidate { id, logit: *logit }));
+    let possible = |candidate: &Candidate| candidate.logit != f32::NEG_INFINITY;
+    match mask {
+        Some(mask) => {
+            candidates.truncate(mask.len());
+            keep(candidates, |candidate| {
+                mask[candidate.id as usize] & possible(candidate)
+            });
+        }
+        None => keep(candidates, possible),
+    }
+}
+
+/// Keeps the candidates that are wanted, in their order. Without a branch for
+/// each: which are wanted is hard to foresee.
+fn keep(candidates: &mut Vec<Candidate>, wanted: impl Fn(&Candidate) -> bool) {
+    let mut kept = 0;
+    for at in 0..candidates.len() {
+        let candidate = candidates[at];
+        candidates[kept] = candidate;
+        kept += usize::from(wanted(&candidate));
+    }
+    candidates.truncate(kept);
 }
 
 /// Divides positive logits of ids in `recent` by `penalty` and multiplies the
@@ -87,8 +103,9 @@ const CLASSES: usize = 16 * 128;
 pub struct Scratch {
     /// One a candidate.
     weights: Vec<f32>,
-    /// Probability of each class.
-    classes: Vec<f64>,
+    /// Probability of each class, in four sums: in one, each addition would wait for
+    /// the one before where many fall into one class.
+    classes: Vec<[f64; 4]>,
     /// The class at the cut.
     members: Vec<(Candidate, f32)>,
 }
@@ -106,19 +123,19 @@ pub fn top_p(isa: Isa, candidates: &mut Vec<Candidate>, scratch: &mut Scratch, p
         members,
     } = scratch;
     probabilities(isa, candidates, weights);
-    let top = weights.iter().fold(0.0_f32, |top, w| top.max(*w));
+    let top = largest(weights);
     // The bits of floats that are not negative are in the order of their values;
     // the upper sixteen hold the exponent and seven bits of the rest.
     let class_of = |w: f32| ((top.to_bits() - w.to_bits()) >> 16).min(CLASSES as u32 - 1) as usize;
     classes.clear();
-    classes.resize(CLASSES, 0.0);
-    for weight in &*weights {
-        classes[class_of(*weight)] += f64::from(*weight);
+    classes.resize(CLASSES, [0.0; 4]);
+    for (at, weight) in weights.iter().enumerate() {
+        classes[class_of(*weight)][at % 4] += f64::from(*weight);
     }
     let mut sum = 0.0;
-    let found = classes.iter().enumerate().find_map(|(class, probability)| {
+    let found = classes.iter().enumerate().find_map(|(class, sums)| {
         let before = sum;
-        sum += probability;
+        sum += sums.iter().sum::<f64>();
         (sum >= f64::from(p)).then_some((class, before))
     });
     let Some((class, mut sum)) = found else {
@@ -134,7 +151,9 @@ pub fn top_p(isa: Isa, candidates: &mut Vec<Candidate>, scratch: &mut Scratch, p
     };
     let last = members.iter().find(reaches).or(members.last());
     if let Some((last, _)) = last.copied() {
-        candidates.retain(|candidate| by_likelihood(candidate, &last) != Ordering::Greater);
+        keep(candidates, |candidate| {
+            by_likelihood(candidate, &last) != Ordering::Greater
+        });
     }
 }
 
@@ -142,7 +161,7 @@ pub fn top_p(isa: Isa, candidates: &mut Vec<Candidate>, scratch: &mut Scratch, p
 pub fn min_p(candidates: &mut Vec<Candidate>, p: f32) {
     if let Some(best) = most_likely(candidates) {
         let least = best.logit + p.ln();
-        candidates.retain(|candidate| candidate.logit >= least);
+        keep(candidates, |candidate| candidate.logit >= least);
     }
 }
 
@@ -165,6 +184,19 @@ pub fn draw(
     // Rounding may leave nothing to hit: then the last one that can come.
     let hit = hit.or_else(|| weights.iter().rposition(|w| *w > 0.0))?;
     Some(candidates[hit].id)
+}
+
+/// The largest of values that are not negative.
+fn largest(weights: &[f32]) -> f32 {
+    let (lines, rest) = weights.as_chunks::<16>();
+    let mut lanes = [0.0_f32; 16];
+    for line in lines {
+        for (lane, w) in lanes.iter_mut().zip(line) {
+            *lane = lane.max(*w);
+        }
+    }
+    let all = lanes.iter().chain(rest);
+    all.fold(0.0, |largest, w| largest.max(*w))
 }
 
 /// The sum in f64, eight running sums side by side.
