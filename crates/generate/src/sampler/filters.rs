@@ -123,7 +123,7 @@ pub fn top_p(isa: Isa, candidates: &mut Vec<Candidate>, scratch: &mut Scratch, p
         members,
     } = scratch;
     probabilities(isa, candidates, weights);
-    let top = largest(weights);
+    let top = weights.iter().fold(0.0_f32, |top, w| top.max(*w));
     // The bits of floats that are not negative are in the order of their values;
     // the upper sixteen hold the exponent and seven bits of the rest.
     let class_of = |w: f32| ((top.to_bits() - w.to_bits()) >> 16).min(CLASSES as u32 - 1) as usize;
@@ -151,9 +151,7 @@ pub fn top_p(isa: Isa, candidates: &mut Vec<Candidate>, scratch: &mut Scratch, p
     };
     let last = members.iter().find(reaches).or(members.last());
     if let Some((last, _)) = last.copied() {
-        keep(candidates, |candidate| {
-            by_likelihood(candidate, &last) != Ordering::Greater
-        });
+        candidates.retain(|candidate| by_likelihood(candidate, &last) != Ordering::Greater);
     }
 }
 
@@ -161,7 +159,7 @@ pub fn top_p(isa: Isa, candidates: &mut Vec<Candidate>, scratch: &mut Scratch, p
 pub fn min_p(candidates: &mut Vec<Candidate>, p: f32) {
     if let Some(best) = most_likely(candidates) {
         let least = best.logit + p.ln();
-        keep(candidates, |candidate| candidate.logit >= least);
+        candidates.retain(|candidate| candidate.logit >= least);
     }
 }
 
@@ -184,19 +182,6 @@ pub fn draw(
     // Rounding may leave nothing to hit: then the last one that can come.
     let hit = hit.or_else(|| weights.iter().rposition(|w| *w > 0.0))?;
     Some(candidates[hit].id)
-}
-
-/// The largest of values that are not negative.
-fn largest(weights: &[f32]) -> f32 {
-    let (lines, rest) = weights.as_chunks::<16>();
-    let mut lanes = [0.0_f32; 16];
-    for line in lines {
-        for (lane, w) in lanes.iter_mut().zip(line) {
-            *lane = lane.max(*w);
-        }
-    }
-    let all = lanes.iter().chain(rest);
-    all.fold(0.0, |largest, w| largest.max(*w))
 }
 
 /// The sum in f64, eight running sums side by side.
