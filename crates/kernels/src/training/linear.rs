@@ -1,9 +1,9 @@
 //! The weights of a linear layer, packed for both passes.
 
 use super::cells::{CellKernel, Cells, Layout, With};
-use super::panels::{Right, pack_across, pack_transposed, right_len};
+use super::panels::{Right, lines, pack_across, pack_transposed, right_len, starts};
 use super::tile::COLUMNS;
-use crate::lanes::Lanes;
+use crate::lanes::{Lanes, WIDTH};
 use crate::memory::Piece;
 use crate::shared::SharedMut;
 use crate::team::Team;
@@ -60,9 +60,6 @@ impl Linear {
                 false => (false, (task - panels) * COLUMNS, inputs, depths.1),
             };
             let whole = if transposed { &forward } else { &backward };
-            let end = (first + COLUMNS).min(columns.next_multiple_of(16));
-            // SAFETY: one task for each 48 columns, whose panels are contiguous.
-            let out = unsafe { whole.part(first * depth, (end - first) * depth) };
             isa.run(With(
                 layout,
                 Pack {
@@ -70,9 +67,10 @@ impl Linear {
                     inputs,
                     scale,
                     transposed,
-                    columns: first..end.min(columns),
+                    part: first..columns.min(first + COLUMNS),
+                    columns,
                     depth,
-                    out,
+                    out: whole,
                 },
             ));
         });
@@ -97,23 +95,26 @@ impl Linear {
     }
 }
 
-/// Packs the panels of a range of columns.
+/// Packs the panels of a part of the columns.
 struct Pack<'a> {
     weights: &'a [f32],
     inputs: usize,
     scale: f32,
     transposed: bool,
-    columns: std::ops::Range<usize>,
+    part: std::ops::Range<usize>,
+    columns: usize,
     depth: usize,
-    out: &'a mut [u32],
+    /// Only the panels of `part` are written.
+    out: &'a SharedMut<'a, u32>,
 }
 
 impl CellKernel for Pack<'_> {
     #[inline(always)]
     fn run<S: Lanes, C: Cells>(self, s: S) {
-        let start = self.columns.start;
-        for column in self.columns.step_by(16 * S::LINES) {
-            let out = &mut self.out[(column - start) * self.depth..];
+        for column in starts::<S>(self.part, self.columns) {
+            let width = lines::<S>(column, self.columns) * WIDTH;
+            // SAFETY: one task for each 48 columns, and each panel begins in one.
+            let out = unsafe { self.out.part(column * self.depth, width * self.depth) };
             if self.transposed {
                 pack_transposed::<S, C>(s, self.weights, self.inputs, self.scale, column, out);
             } else {

@@ -6,7 +6,7 @@
 //! columns of panels. A block of tokens owns its part of every panel.
 
 use super::cells::{Cells, Layout};
-use super::panels::{Right, lines};
+use super::panels::{Right, lines, starts};
 use super::tile::{COLUMNS, Left};
 use crate::lanes::{Lanes, WIDTH, load_part};
 use crate::memory::{Piece, Pool};
@@ -141,7 +141,7 @@ impl Writer<'_> {
         let features = self.features;
         for (tile, rows) in rows.chunks(S::HEIGHT * features).enumerate() {
             let token = token + tile * S::HEIGHT;
-            for column in (0..features).step_by(S::LINES * WIDTH) {
+            for column in starts::<S>(0..features, features) {
                 for (group, rows) in rows.chunks(C::GROUP * features).enumerate() {
                     let token = token + group * C::GROUP;
                     let (row, next) = rows.split_at(features);

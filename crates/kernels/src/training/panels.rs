@@ -4,7 +4,11 @@
 //! in cells; the right operand's panels are as wide as a tile, the left
 //! operand's as wide as a tile is high. Where a panel's last columns do not
 //! exist they are zeros; the right operand's last panel is only as many lines of
-//! sixteen wide as it needs. Values past the last of `k` in a cell are zeros.
+//! sixteen wide as it needs. Where three lines a panel would leave one, the last
+//! two panels have two each: the sums of one line are too few to keep the
+//! arithmetic busy. Values past the last of `k` in a cell are zeros.
+
+use std::ops::Range;
 
 use super::cells::Cells;
 use crate::lanes::{Lanes, WIDTH, load_part};
@@ -13,7 +17,25 @@ use crate::lanes::{Lanes, WIDTH, load_part};
 /// `column` of `columns`.
 #[inline(always)]
 pub(crate) fn lines<S: Lanes>(column: usize, columns: usize) -> usize {
-    (columns - column).div_ceil(WIDTH).min(S::LINES)
+    match (columns - column).div_ceil(WIDTH) {
+        4 if S::LINES == 3 => 2,
+        left => left.min(S::LINES),
+    }
+}
+
+/// Columns of that panel that exist.
+#[inline(always)]
+pub(crate) fn width<S: Lanes>(column: usize, columns: usize) -> usize {
+    (lines::<S>(column, columns) * WIDTH).min(columns - column)
+}
+
+/// Where the panels of a right operand of `columns` columns begin, those of a part
+/// of it: `part` begins at a multiple of 48 and ends at one or with the operand.
+#[inline(always)]
+pub(crate) fn starts<S: Lanes>(part: Range<usize>, columns: usize) -> impl Iterator<Item = usize> {
+    let single = move |column| column > 0 && S::LINES == 3 && columns - column <= WIDTH;
+    part.step_by(S::LINES * WIDTH)
+        .map(move |column| column - if single(column) { WIDTH } else { 0 })
 }
 
 /// Cells of a right operand of `k` cells by `columns` columns, enough for every

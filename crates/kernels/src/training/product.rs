@@ -9,7 +9,7 @@
 use std::ops::Range;
 
 use super::cells::Cells;
-use super::panels::Right;
+use super::panels::{Right, starts};
 use super::tile::{EMPTY, Left, Tile, tile_before};
 use crate::lanes::{Lanes, WIDTH};
 
@@ -47,12 +47,12 @@ pub(crate) fn product<S: Lanes, C: Cells>(
     sink: &mut impl Sink<S>,
 ) {
     let mut sums = EMPTY;
-    let step = S::LINES * WIDTH;
     let tiles = rows.div_ceil(S::HEIGHT);
-    for column in columns.clone().step_by(step) {
+    for column in starts::<S>(columns.clone(), right.columns) {
         let (panel, lines) = right.panel::<S>(column, k.start, k.end);
-        let next = (right.cells.len() > NEAR && column + step < columns.end)
-            .then(|| right.panel::<S>(column + step, k.start, k.end).0);
+        let after = column + lines * WIDTH;
+        let next = (right.cells.len() > NEAR && after < columns.end)
+            .then(|| right.panel::<S>(after, k.start, k.end).0);
         for tile in 0..tiles {
             let row = tile * S::HEIGHT;
             // Each tile asks for its share of the next panel.

@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 
 use super::cells::Cells;
 use super::over_tokens::Writer;
-use super::panels::lines;
+use super::panels::{lines, width};
 use super::product::Sink;
 use super::tile::Tile;
 use crate::lanes::{Lanes, WIDTH, load_part};
@@ -24,7 +24,7 @@ impl<'a> Add<'a> {
 impl<S: Lanes> Sink<S> for Add<'_> {
     #[inline(always)]
     fn take(&mut self, s: S, tile: &Tile, row: usize, column: usize) {
-        let end = self.columns.min(column + S::LINES * WIDTH);
+        let end = column + width::<S>(column, self.columns);
         let rows = self.out.chunks_exact_mut(self.columns).skip(row);
         for (sums, out) in tile[..S::HEIGHT].iter().zip(rows) {
             let (lines, rest) = out[column..end].as_chunks_mut::<WIDTH>();
@@ -108,7 +108,7 @@ pub(crate) struct Logits<'a> {
 impl<S: Lanes> Sink<S> for Logits<'_> {
     #[inline(always)]
     fn take(&mut self, s: S, tile: &Tile, row: usize, column: usize) {
-        let end = self.columns.min(column + S::LINES * WIDTH);
+        let end = column + width::<S>(column, self.columns);
         let bias = &self.bias[column..end];
         let rows = self.out.chunks_exact_mut(self.columns).skip(row);
         for (sums, out) in tile[..S::HEIGHT].iter().zip(rows) {
@@ -188,12 +188,12 @@ pub(crate) struct HiddenGradient<'a, C> {
 impl<S: Lanes, C: Cells> Sink<S> for HiddenGradient<'_, C> {
     #[inline(always)]
     fn expect(&self, s: S, row: usize, column: usize) {
+        let cells = lines::<S>(column, self.gradient.columns) * WIDTH / C::GROUP;
         let rows = self.before[row * self.stride..].chunks(self.stride);
-        for cells in rows.take(S::HEIGHT) {
-            let lines = cells[column / C::GROUP..].chunks(WIDTH);
-            lines
-                .take(S::LINES.div_ceil(C::GROUP))
-                .for_each(|line| s.prefetch(line.as_ptr()));
+        for row in rows.take(S::HEIGHT) {
+            for line in row[column / C::GROUP..][..cells].chunks(WIDTH) {
+                s.prefetch(line.as_ptr());
+            }
         }
     }
     #[inline(always)]

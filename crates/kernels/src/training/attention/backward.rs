@@ -15,14 +15,14 @@
 
 use super::buffer::Buffer;
 use super::gradients::{Block, KEYS, Pass, Place, QUERIES, Statistics};
-use super::operands::{Features, Head, copy_rows, lines, pack_features, pack_positions};
+use super::operands::{Head, Positions, copy_rows, pack_features, pack_positions};
 use super::{Results, Task, blind, whole_lines};
 use crate::elements::Line;
 use crate::lanes::{Lanes, WIDTH};
 use crate::rotary::Rotary;
 use crate::shared::SharedMut;
 use crate::training::cells::{CellKernel, Cells, Layout};
-use crate::training::panels::{Right, right_len};
+use crate::training::panels::{Right, lines, right_len};
 use crate::training::tile::{COLUMNS, Left, ROWS, Tile, tile};
 
 /// The memory of one thread.
@@ -163,10 +163,10 @@ impl Backward<'_> {
             visible: self.task.visible(),
             dropout: self.task.inputs.dropout,
         };
-        let right = |i: usize| Right {
+        let right = |i: usize| Positions {
             cells: &scratch.positions[i],
             k: width,
-            columns: length,
+            length,
         };
         let mut sums: [Line<Tile>; 2] = [Line([[0.0; COLUMNS]; ROWS]); 2];
         for query in (start..end).step_by(S::LINES * WIDTH) {
@@ -178,7 +178,7 @@ impl Backward<'_> {
                 let mut lines = 0;
                 for (i, sums) in sums.iter_mut().enumerate() {
                     let left = Left::rows(&scratch.rows[i], width).tile(row, 0);
-                    let (panel, count) = right(i).panel::<S>(query, 0, width);
+                    let (panel, count) = right(i).panel::<S>(query);
                     tile::<S, C>(s, left, panel, count, &mut sums.0);
                     lines = count;
                 }
@@ -212,7 +212,7 @@ impl Backward<'_> {
         // Queries with `ds` and output gradients with weights.
         for (i, cells) in [&block.along, &block.weights].into_iter().enumerate() {
             let left = Left::rows(cells, QUERIES / C::GROUP);
-            let right = Features {
+            let right = Right {
                 cells: &scratch.features[i],
                 k: whole_lines(length) / C::GROUP,
                 columns: features,
@@ -236,7 +236,7 @@ impl Backward<'_> {
             row_step: 1,
             k_step: QUERIES,
         };
-        let right = Features {
+        let right = Right {
             cells: &scratch.keys,
             k: keys.div_ceil(C::GROUP),
             columns: features,

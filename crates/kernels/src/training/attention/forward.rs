@@ -13,14 +13,14 @@
 
 use super::blind;
 use super::buffer::Buffer;
-use super::operands::{Features, Head, copy_rows, lines, pack_features, pack_positions};
+use super::operands::{Head, Positions, copy_rows, pack_features, pack_positions};
 use super::{Task, whole_lines};
 use crate::elements::Line;
 use crate::lanes::{Lanes, WIDTH};
 use crate::shared::SharedMut;
 use crate::training::cells::{CellKernel, Cells, Layout};
 use crate::training::dropout::key_word;
-use crate::training::panels::{Right, right_len};
+use crate::training::panels::{Right, lines, right_len};
 use crate::training::tile::{COLUMNS, Left, ROWS, Tile, tile};
 
 /// Queries of a block: whole tiles of 4, 6 or 8 rows.
@@ -118,15 +118,15 @@ impl Forward<'_> {
         copy_rows(q, first, &mut scratch.queries);
         scratch.largest.fill(f32::NEG_INFINITY);
         let left = Left::rows(&scratch.queries, q.width);
-        let right = Right {
+        let right = Positions {
             cells: &scratch.keys,
             k: q.width,
-            columns: q.length,
+            length: q.length,
         };
         let bias = self.task.visible().map(|_| &scratch.bias[..]);
         let mut sums: Line<Tile> = Line([[0.0; COLUMNS]; ROWS]);
         for column in (0..first + rows).step_by(S::LINES * WIDTH) {
-            let (panel, lines) = right.panel::<S>(column, 0, q.width);
+            let (panel, lines) = right.panel::<S>(column);
             for row in (0..rows).step_by(S::HEIGHT) {
                 let query = first + row;
                 if column >= query + S::HEIGHT {
@@ -219,7 +219,7 @@ impl Forward<'_> {
         let scratch = &mut *self.scratch;
         let features = self.task.shape.head_dim;
         let full = whole_lines(features);
-        let right = Features {
+        let right = Right {
             cells: &scratch.values,
             k: v.length.div_ceil(C::GROUP),
             columns: features,

@@ -4,15 +4,14 @@
 //! - the rows themselves as a left operand: [`copy_rows`], close together, since
 //!   rows a power of two apart would share a few lines of the cache;
 //! - a right operand over (`k` = feature, column = position): [`pack_positions`],
-//!   whole cells, in the panels of [`super::super::panels`];
+//!   whole cells, in panels of its own ([`Positions`]);
 //! - a right operand over (`k` = position, column = feature):
-//!   [`pack_features`], where pairs of features become pairs of positions. Its
-//!   panels are cut evenly ([`lines`]): 64 features as 32 + 32 and not as 48 + 16,
-//!   which would leave too few sums in flight.
+//!   [`pack_features`], where pairs of features become pairs of positions, in the
+//!   panels of [`super::super::panels`].
 
 use crate::lanes::{Lanes, WIDTH};
 use crate::training::cells::Cells;
-use crate::training::panels;
+use crate::training::panels::lines;
 
 /// The rows of one head of one sequence.
 #[derive(Clone, Copy)]
@@ -46,13 +45,38 @@ pub(super) fn copy_rows(head: Head, first: usize, out: &mut [u32]) {
     }
 }
 
-/// Packs the panels over (feature, position), sixteen positions by sixteen
-/// cells at a time.
+/// A right operand over (feature, position). All its panels but the last are as
+/// wide as a tile, as blocks of queries and keys are made of whole panels.
+#[derive(Clone, Copy)]
+pub(super) struct Positions<'a> {
+    pub(super) cells: &'a [u32],
+    /// Cells along the features.
+    pub(super) k: usize,
+    pub(super) length: usize,
+}
+
+impl<'a> Positions<'a> {
+    /// The panel at `position`, and its lines.
+    #[inline(always)]
+    pub(super) fn panel<S: Lanes>(self, position: usize) -> (&'a [u32], usize) {
+        let lines = lines_from::<S>(position, self.length);
+        let cells = &self.cells[position * self.k..][..self.k * lines * WIDTH];
+        (cells, lines)
+    }
+}
+
+/// Lines of the panel at `position`.
+#[inline(always)]
+fn lines_from<S: Lanes>(position: usize, length: usize) -> usize {
+    (length - position).div_ceil(WIDTH).min(S::LINES)
+}
+
+/// Packs [`Positions`], sixteen positions by sixteen cells at a time.
 #[inline(always)]
 pub(super) fn pack_positions<S: Lanes>(s: S, head: Head, out: &mut [u32]) {
     let k = head.width;
     for column in (0..head.length).step_by(S::LINES * WIDTH) {
-        let width = panels::lines::<S>(column, head.length) * WIDTH;
+        let width = lines_from::<S>(column, head.length) * WIDTH;
         let panel = &mut out[column * k..][..k * width];
         for (first, from) in blocks(width, k) {
             let mut block = std::array::from_fn(|i| match column + first + i < head.length {
@@ -84,16 +108,6 @@ fn line_of(cells: &[u32]) -> [u32; WIDTH] {
             line[..cells.len()].copy_from_slice(cells);
             line
         }
-    }
-}
-
-/// Lines of the panel at `column` of an operand of `columns` features.
-#[inline(always)]
-pub(super) fn lines<S: Lanes>(column: usize, columns: usize) -> usize {
-    let lines = (columns - column).div_ceil(WIDTH);
-    match lines > S::LINES && lines < 2 * S::LINES {
-        true => lines.div_ceil(2),
-        false => lines.min(S::LINES),
     }
 }
 
@@ -132,30 +146,5 @@ pub(super) fn pack_features<S: Lanes, C: Cells>(
             }
             column += lines * WIDTH;
         }
-    }
-}
-
-/// A right operand over (position, feature).
-#[derive(Clone, Copy)]
-pub(super) struct Features<'a> {
-    pub(super) cells: &'a [u32],
-    /// Cells along the positions.
-    pub(super) k: usize,
-    pub(super) columns: usize,
-}
-
-impl<'a> Features<'a> {
-    /// Cells `from..to` of the panel at `column`, and its lines.
-    #[inline(always)]
-    pub(super) fn panel<S: Lanes>(
-        self,
-        column: usize,
-        from: usize,
-        to: usize,
-    ) -> (&'a [u32], usize) {
-        let lines = lines::<S>(column, self.columns);
-        let width = lines * WIDTH;
-        let panel = &self.cells[column * self.k..];
-        (&panel[from * width..to * width], lines)
     }
 }

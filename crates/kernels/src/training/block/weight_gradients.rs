@@ -10,6 +10,7 @@ use crate::shared::SharedMut;
 use crate::team::Team;
 use crate::training::cells::{CellKernel, Cells, Layout, With};
 use crate::training::over_tokens::OverTokens;
+use crate::training::panels::width;
 use crate::training::product::{DEPTH, Sink, product};
 use crate::training::tile::Tile;
 
@@ -129,16 +130,17 @@ impl CellKernel for Block<'_> {
 impl<S: Lanes> Sink<S> for Block<'_> {
     #[inline(always)]
     fn expect(&self, s: S, row: usize, column: usize) {
+        let width = width::<S>(column, self.all_columns);
         for row in (self.rows.start + row..self.rows.end).take(S::HEIGHT) {
             let at = row * self.all_columns + column;
-            for line in (column..self.columns.end).step_by(WIDTH).take(S::LINES) {
-                self.out.prefetch(s, at + line - column);
+            for line in (0..width).step_by(WIDTH) {
+                self.out.prefetch(s, at + line);
             }
         }
     }
     #[inline(always)]
     fn take(&mut self, s: S, tile: &Tile, row: usize, column: usize) {
-        let width = (self.columns.end - column).min(16 * S::LINES);
+        let width = width::<S>(column, self.all_columns);
         let scale = s.splat(self.scale);
         let rows = (self.rows.start + row..self.rows.end).take(S::HEIGHT);
         for (sums, row) in tile.iter().zip(rows) {

@@ -8,7 +8,7 @@ use crate::lanes::{Lanes, WIDTH};
 use crate::training::cells::{CellKernel, Cells};
 use crate::training::norm::norm_backward;
 use crate::training::over_tokens::Writer;
-use crate::training::panels::lines;
+use crate::training::panels::{lines, starts};
 use crate::training::product::product_in_parts;
 use crate::training::rows::Rows;
 use crate::training::sinks::{Add, add_part};
@@ -145,7 +145,7 @@ unsafe fn lay_down<S: Lanes, C: Cells>(
     d_bias: &mut [f32],
 ) {
     let (cells, stride, columns) = (rows.cells(), rows.stride(), rows.values());
-    for column in (0..columns).step_by(S::LINES * WIDTH) {
+    for column in starts::<S>(0..columns, columns) {
         for line in 0..lines::<S>(column, columns) {
             let at = column + line * WIDTH;
             let mut sum = s.splat(0.0);
