@@ -1,22 +1,9 @@
 //! The steps of sampling against distributions computed by hand, and by
 //! chi-square over many draws.
 
-use generate::sampler::filters::{self, Candidate};
+use generate::sampler::filters;
 use generate::{Sampler, SamplerError, SamplerOptions};
 use kernels::Isa;
-
-/// Candidates with these probabilities, ids from 0 on.
-fn candidates(probabilities: &[f32]) -> Vec<Candidate> {
-    let one = |(id, p): (usize, &f32)| Candidate {
-        id: id as u32,
-        logit: p.ln() + 3.0,
-    };
-    probabilities.iter().enumerate().map(one).collect()
-}
-
-fn ids(candidates: &[Candidate]) -> Vec<u32> {
-    candidates.iter().map(|candidate| candidate.id).collect()
-}
 
 /// Draws often with `options` and compares with `expected` by chi-square at
 /// p = 0.0001.
@@ -139,56 +126,106 @@ fn the_mask_leaves_out_ids() {
 }
 
 #[test]
-fn top_p_of_many_equals_a_full_sort() {
-    let mut scratch = filters::Scratch::default();
-    // Steep, usual, flat, and one that has most of its probability in a long tail.
+fn a_temperature_near_0_takes_the_most_likely() {
+    let options = SamplerOptions {
+        temperature: f32::MIN_POSITIVE,
+        ..SamplerOptions::UNCHANGED
+    };
+    let logits: Vec<f32> = logits().iter().map(|x| x + 10.0).collect();
+    check(options, &logits, None, &[0.0, 1.0, 0.0, 0.0, 0.0, 0.0]);
+}
+
+/// Steep, usual, flat, and one that has most of its probability in a long tail.
+fn shapes() -> impl Iterator<Item = Vec<f32>> {
     let shapes: [fn(f32) -> f32; 4] = [
         |i| i * 5.0,
         |i| i / 300.0,
         |i| i * 1e-6,
         |i| if i == 0.0 { 14.0 } else { i / 3000.0 },
     ];
-    for (index, shape) in shapes.into_iter().enumerate() {
-        let many: Vec<f32> = (0..3000)
-            .map(|i| shape(((i * 7919) % 3000) as f32))
-            .collect();
+    let logits = |shape: fn(f32) -> f32| {
+        let logits = (0..3000).map(|i| shape(((i * 7919) % 3000) as f32));
+        logits.collect()
+    };
+    shapes.into_iter().map(logits)
+}
+
+#[test]
+fn top_p_and_top_k_of_many_equal_a_full_sort() {
+    for (index, logits) in shapes().enumerate() {
+        let largest = logits.iter().copied().fold(f32::MIN, f32::max);
+        let weights: Vec<f32> = logits.iter().map(|x| (x - largest).exp()).collect();
+        let mut sorted: Vec<usize> = (0..weights.len()).collect();
+        sorted.sort_by(|a, b| weights[*b].total_cmp(&weights[*a]));
+        let likely = weights.iter().filter(|weight| **weight > 0.0).count();
+        let same = |found: &[f32], count: usize, what: &str| {
+            for id in &sorted[..count] {
+                assert_eq!(found[*id], weights[*id], "{index}, {what}: {id}");
+            }
+            for id in &sorted[count..] {
+                assert_eq!(found[*id], 0.0, "{index}, {what}: {id}");
+            }
+        };
+        let total: f64 = weights.iter().map(|weight| f64::from(*weight)).sum();
         for p in [0.01, 0.3, 0.9, 0.999] {
-            let mut found: Vec<Candidate> = Vec::new();
-            filters::collect(&mut found, &many, None);
-            let mut sorted = found.clone();
-            sorted.sort_by(|a, b| b.logit.total_cmp(&a.logit));
-            let largest = f64::from(sorted[0].logit);
-            let weight = |logit: f32| (f64::from(logit) - largest).exp();
-            let total: f64 = many.iter().map(|logit| weight(*logit)).sum();
             let mut sum = 0.0;
-            let reached = |candidate: &Candidate| {
-                sum += weight(candidate.logit) / total;
+            let reached = |id: &usize| {
+                sum += f64::from(weights[*id]) / total;
                 sum >= f64::from(p)
             };
-            let kept = sorted.iter().position(reached).unwrap() + 1;
-            filters::top_p(Isa::detect(), &mut found, &mut scratch, p);
-            assert!(found.is_sorted_by_key(|candidate| candidate.id));
-            filters::top_k(&mut found, many.len());
-            let spread = found.len().abs_diff(kept);
-            assert!(spread <= 1, "{index}, {p}: {} for {kept}", found.len());
-            let count = found.len().min(kept);
-            assert_eq!(ids(&found)[..count], ids(&sorted)[..count]);
+            let count = sorted.iter().position(reached).unwrap() + 1;
+            for isa in Isa::available() {
+                let mut found = weights.clone();
+                filters::top_p(isa, &mut found, p);
+                same(&found, count, &format!("top-p {p} of {}", isa.name()));
+            }
+        }
+        for k in [1, 2, 50, 2999, 3000, 5000] {
+            let mut found = weights.clone();
+            filters::top_k(&mut found, &mut Vec::new(), k);
+            same(&found, k.min(likely), &format!("top-k {k}"));
         }
     }
 }
 
 #[test]
+fn ties_at_the_cut_go_to_smaller_ids() {
+    let mut weights = [0.1, 0.2, 0.2, 0.2, 0.3];
+    filters::top_k(&mut weights, &mut Vec::new(), 3);
+    assert_eq!(weights, [0.0, 0.2, 0.2, 0.0, 0.3]);
+    for (p, kept) in [
+        (0.2, 1),
+        (0.25, 1),
+        (0.26, 2),
+        (0.5, 2),
+        (0.6, 3),
+        (0.99, 4),
+    ] {
+        let mut weights = [0.25; 4];
+        filters::top_p(Isa::detect(), &mut weights, p);
+        let expected = [0, 1, 2, 3].map(|id| if id < kept { 0.25 } else { 0.0 });
+        assert_eq!(weights, expected, "{p}");
+    }
+}
+
+#[test]
+fn draws_fall_where_probabilities_lie() {
+    let mut weights = vec![0.0; 1000];
+    for (id, weight) in [(3, 1.0), (255, 2.0), (256, 1.0), (900, 4.0)] {
+        weights[id] = weight;
+    }
+    let drawn = |eighths: f64| filters::draw(&weights, eighths / 8.0).unwrap();
+    let found = [0.0, 0.99, 1.0, 2.99, 3.0, 3.99, 4.0, 7.99].map(drawn);
+    assert_eq!(found, [3, 3, 255, 255, 256, 256, 900, 900]);
+    assert_eq!(filters::draw(&weights, 1.0), Some(900), "rounded up");
+    assert_eq!(filters::draw(&[0.0; 3], 0.5), None);
+}
+
+#[test]
 fn repetition_penalty_counts_an_id_once_and_forgets() {
-    let mut found = vec![
-        Candidate { id: 2, logit: 4.0 },
-        Candidate { id: 5, logit: -1.0 },
-        Candidate { id: 9, logit: 1.0 },
-    ];
-    filters::repetition_penalty(&mut found, &[5, 2, 2, 7], 2.0);
-    assert_eq!(
-        found.iter().map(|c| c.logit).collect::<Vec<_>>(),
-        [2.0, -2.0, 1.0]
-    );
+    let mut logits = [0.0, 0.0, 4.0, 0.0, 0.0, -1.0, 1.0];
+    filters::repetition_penalty(&mut logits, &[5, 2, 2, 7], 2.0);
+    assert_eq!(logits, [0.0, 0.0, 2.0, 0.0, 0.0, -2.0, 1.0]);
     let options = SamplerOptions {
         temperature: 0.0,
         repetition_penalty: 10.0,
@@ -214,13 +251,6 @@ fn greedy_takes_the_first_of_equals() {
         sampler.sample(&[1.0, 7.0, 7.0, 0.0], Some(&mask), &[]),
         Ok(2)
     );
-}
-
-#[test]
-fn ties_at_the_cut_go_to_smaller_ids() {
-    let mut found = candidates(&[0.25; 4]);
-    filters::top_k(&mut found, 2);
-    assert_eq!(ids(&found), [0, 1]);
 }
 
 #[test]
@@ -273,8 +303,10 @@ fn refuses_nonsense() {
         ));
     }
     let mut sampler = Sampler::new(SamplerOptions::UNCHANGED, 1).unwrap();
-    assert_eq!(
-        sampler.sample(&[0.0, f32::NAN], None, &[]),
-        Err(SamplerError::NotANumber)
-    );
+    for damaged in [f32::NAN, f32::INFINITY] {
+        let drawn = sampler.sample(&[0.0, damaged], None, &[]);
+        assert_eq!(drawn, Err(SamplerError::NotANumber));
+        let drawn = sampler.sample(&[0.0, damaged], Some(&[true, false]), &[]);
+        assert_eq!(drawn, Ok(0), "where it is not allowed it does not matter");
+    }
 }

@@ -36,6 +36,7 @@ mod lanes_neon;
 pub mod matrix;
 mod memory;
 pub mod norm;
+pub mod nucleus;
 pub mod product;
 pub mod rotary;
 mod shared;
@@ -43,7 +44,7 @@ pub mod team;
 mod tile;
 pub mod training;
 
-pub use activations::Activations;
+pub use activations::{Activations, Conversion, convert};
 pub use attention::{Attention, Caches, Prefix, Span};
 pub use cache::HeadCache;
 pub use isa::Isa;

@@ -1,63 +1,35 @@
-//! The steps of sampling, each a function on the ids that may still come.
+//! The steps of sampling, each a function on one value an id.
+//!
+//! The first look at logits, where minus infinity means that an id cannot come;
+//! those after [`softmax`](kernels::exp::softmax) at weights, which are in
+//! proportion to probabilities, where 0 means it.
 
 use kernels::Isa;
-use kernels::exp::softmax;
-use std::cmp::Ordering;
+use kernels::nucleus::nucleus;
 
-/// An id that may come, with its logit.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Candidate {
-    /// The id.
-    pub id: u32,
-    /// The logarithm of its likelihood, up to a constant.
-    pub logit: f32,
-}
-
-/// More likely ones first, of equals the smaller id.
-fn by_likelihood(a: &Candidate, b: &Candidate) -> Ordering {
-    b.logit.total_cmp(&a.logit).then(a.id.cmp(&b.id))
-}
-
-/// Fills `candidates` with the ids that the mask allows and whose logit is not
-/// minus infinity, in the order of ids.
-pub fn collect(candidates: &mut Vec<Candidate>, logits: &[f32], mask: Option<&[bool]>) {
-    candidates.clear();
-    let all = (0..).zip(logits);
-    candidates.extend(all.map(|(id, logit)| Candidate { id, logit: *logit }));
-    let possible = |candidate: &Candidate| candidate.logit != f32::NEG_INFINITY;
+/// Copies `logits` to `out`, but for ids where the mask, of the same length, is
+/// false.
+pub fn allow(logits: &[f32], mask: Option<&[bool]>, out: &mut Vec<f32>) {
+    out.clear();
     match mask {
         Some(mask) => {
-            candidates.truncate(mask.len());
-            keep(candidates, |candidate| {
-                mask[candidate.id as usize] & possible(candidate)
-            });
+            let allowed =
+                |(logit, may): (&f32, &bool)| if *may { *logit } else { f32::NEG_INFINITY };
+            out.extend(logits.iter().zip(mask).map(allowed));
         }
-        None => keep(candidates, possible),
+        None => out.extend(logits),
     }
-}
-
-/// Keeps the candidates that are wanted, in their order. Without a branch for
-/// each: which are wanted is hard to foresee.
-fn keep(candidates: &mut Vec<Candidate>, wanted: impl Fn(&Candidate) -> bool) {
-    let mut kept = 0;
-    for at in 0..candidates.len() {
-        let candidate = candidates[at];
-        candidates[kept] = candidate;
-        kept += usize::from(wanted(&candidate));
-    }
-    candidates.truncate(kept);
 }
 
 /// Divides positive logits of ids in `recent` by `penalty` and multiplies the
 /// others with it, once however often the id occurs (Keskar et al. 2019, with
-/// the usual treatment of negative logits). `candidates` are in the order of ids.
-pub fn repetition_penalty(candidates: &mut [Candidate], recent: &[u32], penalty: f32) {
+/// the usual treatment of negative logits).
+pub fn repetition_penalty(logits: &mut [f32], recent: &[u32], penalty: f32) {
     for (i, id) in recent.iter().enumerate() {
         if recent[..i].contains(id) {
             continue;
         }
-        if let Ok(at) = candidates.binary_search_by_key(id, |candidate| candidate.id) {
-            let logit = &mut candidates[at].logit;
+        if let Some(logit) = logits.get_mut(*id as usize) {
             *logit = if *logit > 0.0 {
                 *logit / penalty
             } else {
@@ -67,138 +39,105 @@ pub fn repetition_penalty(candidates: &mut [Candidate], recent: &[u32], penalty:
     }
 }
 
-/// The candidate with the largest logit, of equals the one with the smallest id.
-pub fn most_likely(candidates: &[Candidate]) -> Option<Candidate> {
-    let larger = |best: Candidate, next: Candidate| match by_likelihood(&best, &next) {
-        Ordering::Greater => next,
-        _ => best,
-    };
-    candidates.iter().copied().reduce(larger)
+/// The id with the largest logit, of equals the smallest; `None` where none can
+/// come.
+pub fn most_likely(logits: &[f32]) -> Option<u32> {
+    let largest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let first = || (0..).zip(logits).find(|(_, logit)| **logit == largest);
+    let (id, _) = (largest > f32::NEG_INFINITY).then(first)??;
+    Some(id)
 }
 
-/// Divides logits by `temperature`, which is over 0.
-pub fn temperature(candidates: &mut [Candidate], temperature: f32) {
+/// Divides logits by `temperature`, which is over 0, and makes the largest 0, so
+/// that no temperature is too low.
+pub fn temperature(logits: &mut [f32], temperature: f32) {
     if temperature != 1.0 {
-        for candidate in candidates {
-            candidate.logit /= temperature;
+        let largest = logits.iter().copied().fold(f32::MIN, f32::max);
+        for logit in logits {
+            *logit = (*logit - largest) / temperature;
         }
     }
 }
 
-/// Keeps the `k` most likely, the most likely first.
-pub fn top_k(candidates: &mut Vec<Candidate>, k: usize) {
-    if k < candidates.len() {
-        candidates.select_nth_unstable_by(k, by_likelihood);
-        candidates.truncate(k);
-    }
-    candidates.sort_unstable_by(by_likelihood);
-}
-
-/// Classes of likelihood that [`top_p`] tells apart: 128 to an octave, down to
-/// 2^-16 of the most likely; the last holds all below.
-const CLASSES: usize = 16 * 128;
-
-/// What filters keep from one draw to the next, so that they allocate nothing.
-#[derive(Default)]
-pub struct Scratch {
-    /// One a candidate.
-    weights: Vec<f32>,
-    /// Probability of each class, in four sums: in one, each addition would wait for
-    /// the one before where many fall into one class.
-    classes: Vec<[f64; 4]>,
-    /// The class at the cut.
-    members: Vec<(Candidate, f32)>,
-}
-
-/// Keeps the most likely candidates, as few as reach the probability `p`
-/// together (nucleus sampling, Holtzman et al. 2019), in the order that they had.
-///
-/// Sorting all of a large vocabulary would take longer than the model. So
-/// probabilities are summed by classes of about equal ones, and only the class in
-/// which `p` is reached is sorted.
-pub fn top_p(isa: Isa, candidates: &mut Vec<Candidate>, scratch: &mut Scratch, p: f32) {
-    let Scratch {
-        weights,
-        classes,
-        members,
-    } = scratch;
-    probabilities(isa, candidates, weights);
-    let top = weights.iter().fold(0.0_f32, |top, w| top.max(*w));
-    // The bits of floats that are not negative are in the order of their values;
-    // the upper sixteen hold the exponent and seven bits of the rest.
-    let class_of = |w: f32| ((top.to_bits() - w.to_bits()) >> 16).min(CLASSES as u32 - 1) as usize;
-    classes.clear();
-    classes.resize(CLASSES, [0.0; 4]);
-    for (at, weight) in weights.iter().enumerate() {
-        classes[class_of(*weight)][at % 4] += f64::from(*weight);
-    }
-    let mut sum = 0.0;
-    let found = classes.iter().enumerate().find_map(|(class, sums)| {
-        let before = sum;
-        sum += sums.iter().sum::<f64>();
-        (sum >= f64::from(p)).then_some((class, before))
-    });
-    let Some((class, mut sum)) = found else {
+/// Keeps the `k` largest weights, of equals those of smaller ids. `scratch` is
+/// overwritten.
+pub fn top_k(weights: &mut [f32], scratch: &mut Vec<f32>, k: usize) {
+    if k == 0 || k >= weights.len() {
         return;
-    };
-    members.clear();
-    let all = candidates.iter().copied().zip(weights.iter().copied());
-    members.extend(all.filter(|(_, weight)| class_of(*weight) == class));
-    members.sort_unstable_by(|(a, _), (b, _)| by_likelihood(a, b));
-    let reaches = |(_, weight): &&(Candidate, f32)| {
-        sum += f64::from(*weight);
-        sum >= f64::from(p)
-    };
-    let last = members.iter().find(reaches).or(members.last());
-    if let Some((last, _)) = last.copied() {
-        candidates.retain(|candidate| by_likelihood(candidate, &last) != Ordering::Greater);
+    }
+    scratch.clear();
+    scratch.extend(&*weights);
+    let (larger, least, _) = scratch.select_nth_unstable_by(k - 1, |a, b| b.total_cmp(a));
+    let larger = larger.iter().filter(|weight| *weight > least).count();
+    cut(weights, *least, k - larger);
+}
+
+/// Keeps the largest weights, as few as have the share `p` of all together
+/// (nucleus sampling, Holtzman et al. 2019), of equals those of smaller ids.
+pub fn top_p(isa: Isa, weights: &mut [f32], p: f32) {
+    let needed = f64::from(p) * sum(weights);
+    let (least, above) = nucleus(isa, weights, needed);
+    let equals = (needed - above) / f64::from(least);
+    cut(weights, least, equals.ceil().max(1.0) as usize);
+}
+
+/// Keeps weights that are at least `p` times the largest.
+pub fn min_p(weights: &mut [f32], p: f32) {
+    let largest = weights.iter().copied().fold(0.0, f32::max);
+    cut(weights, p * largest, usize::MAX);
+}
+
+/// Keeps weights over `least`, and the first so many that are equal to it.
+fn cut(weights: &mut [f32], least: f32, equals: usize) {
+    for weight in &mut *weights {
+        *weight = if *weight < least { 0.0 } else { *weight };
+    }
+    let equal = |weight: &f32| *weight == least;
+    if weights.iter().filter(|weight| equal(weight)).count() > equals {
+        let found = weights.iter_mut().filter(|weight| equal(weight));
+        found.skip(equals).for_each(|weight| *weight = 0.0);
     }
 }
 
-/// Keeps candidates at least `p` times as likely as the most likely one.
-pub fn min_p(candidates: &mut Vec<Candidate>, p: f32) {
-    if let Some(best) = most_likely(candidates) {
-        let least = best.logit + p.ln();
-        candidates.retain(|candidate| candidate.logit >= least);
-    }
+/// Weights whose sum is taken together.
+const PART: usize = 256;
+
+/// Draws an id with its probability; `uniform` is in 0..1. `None` where none can
+/// come.
+pub fn draw(weights: &[f32], uniform: f64) -> Option<u32> {
+    let mut parts = weights.chunks(PART);
+    let (part, left) = hit(parts.clone().map(part_sum), uniform * sum(weights))?;
+    let (at, _) = hit(parts.nth(part)?.iter().copied().map(f64::from), left)?;
+    Some((part * PART + at) as u32)
 }
 
-/// Draws a candidate with its probability; `uniform` is in 0..1. `None` when there
-/// is no candidate.
-pub fn draw(
-    isa: Isa,
-    candidates: &[Candidate],
-    scratch: &mut Scratch,
-    uniform: f64,
-) -> Option<u32> {
-    let weights = &mut scratch.weights;
-    probabilities(isa, candidates, weights);
-    let sum = sum(weights);
-    let mut left = uniform * sum;
-    let hit = weights.iter().position(|w| {
-        left -= f64::from(*w);
-        left < 0.0
-    });
-    // Rounding may leave nothing to hit: then the last one that can come.
-    let hit = hit.or_else(|| weights.iter().rposition(|w| *w > 0.0))?;
-    Some(candidates[hit].id)
+/// Which of the lengths, laid end to end, `left` falls into, and how far. Rounding
+/// may leave nothing to hit: then the last one that is over 0.
+fn hit(lengths: impl Iterator<Item = f64>, mut left: f64) -> Option<(usize, f64)> {
+    let mut last = None;
+    for (at, length) in lengths.enumerate().filter(|(_, length)| *length > 0.0) {
+        last = Some((at, left));
+        if left < length {
+            break;
+        }
+        left -= length;
+    }
+    last
+}
+
+fn sum(weights: &[f32]) -> f64 {
+    weights.chunks(PART).map(part_sum).sum()
 }
 
 /// The sum in f64, eight running sums side by side.
-fn sum(weights: &[f32]) -> f64 {
+fn part_sum(weights: &[f32]) -> f64 {
     let (eights, rest) = weights.as_chunks::<8>();
     let mut sums = [0.0; 8];
     for eight in eights {
-        for (sum, w) in sums.iter_mut().zip(eight) {
-            *sum += f64::from(*w);
+        for (sum, weight) in sums.iter_mut().zip(eight) {
+            *sum += f64::from(*weight);
         }
     }
-    let rest: f64 = rest.iter().map(|w| f64::from(*w)).sum();
+    let rest: f64 = rest.iter().map(|weight| f64::from(*weight)).sum();
     sums.iter().sum::<f64>() + rest
-}
-
-fn probabilities(isa: Isa, candidates: &[Candidate], weights: &mut Vec<f32>) {
-    weights.clear();
-    weights.extend(candidates.iter().map(|candidate| candidate.logit));
-    softmax(isa, weights);
 }

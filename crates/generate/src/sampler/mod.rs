@@ -8,8 +8,8 @@
 
 pub mod filters;
 
-use filters::{Candidate, Scratch};
 use kernels::Isa;
+use kernels::exp::softmax;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use thiserror::Error;
@@ -127,8 +127,9 @@ pub struct Sampler {
     options: SamplerOptions,
     rng: ChaCha8Rng,
     isa: Isa,
-    candidates: Vec<Candidate>,
-    scratch: Scratch,
+    /// One an id.
+    weights: Vec<f32>,
+    scratch: Vec<f32>,
 }
 
 impl Sampler {
@@ -142,8 +143,8 @@ impl Sampler {
             options,
             rng: ChaCha8Rng::seed_from_u64(seed),
             isa: Isa::detect(),
-            candidates: Vec::new(),
-            scratch: Scratch::default(),
+            weights: Vec::new(),
+            scratch: Vec::new(),
         })
     }
 
@@ -161,34 +162,34 @@ impl Sampler {
         history: &[u32],
     ) -> Result<u32, SamplerError> {
         let Self {
-            options,
-            candidates,
-            scratch,
-            ..
+            options, weights, ..
         } = self;
-        filters::collect(candidates, logits, mask);
-        if candidates.iter().any(|candidate| candidate.logit.is_nan()) {
+        filters::allow(logits, mask, weights);
+        let damaged = |x: &f32| x.is_nan() | (*x == f32::INFINITY);
+        if weights.iter().fold(false, |any, x| any | damaged(x)) {
             return Err(SamplerError::NotANumber);
         }
         if options.repetition_penalty != 1.0 {
             let from = history.len().saturating_sub(options.repetition_window);
-            filters::repetition_penalty(candidates, &history[from..], options.repetition_penalty);
+            filters::repetition_penalty(weights, &history[from..], options.repetition_penalty);
         }
         if options.temperature == 0.0 {
-            let best = filters::most_likely(candidates);
-            return best.map(|best| best.id).ok_or(SamplerError::NothingAllowed);
+            return filters::most_likely(weights).ok_or(SamplerError::NothingAllowed);
         }
-        filters::temperature(candidates, options.temperature);
+        if weights.iter().all(|x| *x == f32::NEG_INFINITY) {
+            return Err(SamplerError::NothingAllowed);
+        }
+        filters::temperature(weights, options.temperature);
+        softmax(self.isa, weights);
         if options.top_k > 0 {
-            filters::top_k(candidates, options.top_k);
+            filters::top_k(weights, &mut self.scratch, options.top_k);
         }
         if options.top_p < 1.0 {
-            filters::top_p(self.isa, candidates, scratch, options.top_p);
+            filters::top_p(self.isa, weights, options.top_p);
         }
         if options.min_p > 0.0 {
-            filters::min_p(candidates, options.min_p);
+            filters::min_p(weights, options.min_p);
         }
-        let drawn = filters::draw(self.isa, candidates, scratch, self.rng.random());
-        drawn.ok_or(SamplerError::NothingAllowed)
+        filters::draw(weights, self.rng.random()).ok_or(SamplerError::NothingAllowed)
     }
 }

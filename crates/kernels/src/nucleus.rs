@@ -1,0 +1,69 @@
+//! The least likely of the most likely: where a nucleus ends (Holtzman et al.
+//! 2019).
+//!
+//! Sorting all of a large vocabulary would take longer than the model. The bits of
+//! floats that are not negative are in the order of their values, so the cut is
+//! found by halving the range of bits: some thirty times all weights from the
+//! middle on are summed, sixteen at a time.
+
+use crate::isa::{Isa, Kernel};
+use crate::lanes::{Lanes, WIDTH};
+
+/// Weights that are summed in f32 before the sum goes on in f64: few enough that a
+/// large one does not swallow the small ones beside it.
+const PART: usize = 16 * WIDTH;
+
+struct Nucleus<'a> {
+    weights: &'a [f32],
+    sum: f64,
+}
+
+impl Kernel for Nucleus<'_> {
+    type Output = (f32, f64);
+    #[inline(always)]
+    fn run<S: Lanes>(self, s: S) -> (f32, f64) {
+        let Self { weights, sum } = self;
+        let largest = weights
+            .iter()
+            .fold(0.0_f32, |most, weight| most.max(*weight));
+        // Those from the first on reach the sum, those from the second on do not.
+        let (mut reaching, mut short) = (0, largest.to_bits() + 1);
+        let mut above = 0.0;
+        while short - reaching > 1 {
+            let middle = reaching + (short - reaching) / 2;
+            let found = sum_from(s, weights, f32::from_bits(middle));
+            if found >= sum {
+                reaching = middle;
+            } else {
+                (short, above) = (middle, found);
+            }
+        }
+        (f32::from_bits(reaching), above)
+    }
+}
+
+/// The sum of the weights that are at least `least`.
+#[inline(always)]
+fn sum_from<S: Lanes>(s: S, weights: &[f32], least: f32) -> f64 {
+    let mut total = 0.0;
+    for part in weights.chunks(PART) {
+        let (lines, rest) = part.as_chunks::<WIDTH>();
+        let mut tail = [0.0; WIDTH];
+        tail[..rest.len()].copy_from_slice(rest);
+        let mut sum = s.keep_from(s.load(&tail), s.load(&tail), least);
+        for line in lines {
+            let weights = s.load(line);
+            sum = s.add(sum, s.keep_from(weights, weights, least));
+        }
+        total += f64::from(s.sum(sum));
+    }
+    total
+}
+
+/// The largest `least` for which the weights that are not smaller sum up to `sum`,
+/// and the sum of those that are larger. 0 where even all do not reach it.
+///
+/// `weights` are not negative and finite.
+pub fn nucleus(isa: Isa, weights: &[f32], sum: f64) -> (f32, f64) {
+    isa.run(Nucleus { weights, sum })
+}
