@@ -1,6 +1,6 @@
 //! The weights of the transformer in the form that the kernels multiply.
 
-use kernels::{Matrix, Team, WeightFormat};
+use kernels::{Activations, Conversion, Matrix, Team, WeightFormat};
 use model::config::MLP_MULTIPLE;
 use model::{ModelConfig, WeightsError};
 
@@ -11,6 +11,17 @@ use crate::weight_file::Tensors;
 pub(crate) struct Norm {
     pub(crate) weight: Vec<f32>,
     pub(crate) bias: Vec<f32>,
+}
+
+impl Norm {
+    /// What makes `out` the norm of `x`, f32 `[rows, dim]`.
+    pub(crate) fn of<'a>(&'a self, x: &'a [f32], out: &'a mut Activations) -> Conversion<'a> {
+        Conversion {
+            x,
+            norm: Some((&self.weight, &self.bias)),
+            out,
+        }
+    }
 }
 
 /// A matrix and its bias.

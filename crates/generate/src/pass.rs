@@ -6,11 +6,10 @@ use crate::original_bf16;
 use crate::packed::Packed;
 use crate::prefixes::Prefixes;
 use crate::weight_file::Tensors;
-use kernels::products;
 use kernels::{
-    Activations, Attention, Caches, HeadCache, Output, Prefix, Product, Rotary, Span, Team,
+    Activations, Attention, Caches, Conversion, HeadCache, Output, Prefix, Product, Rotary, Span,
+    Team, Then, WeightFormat, convert, products,
 };
-use kernels::{Then, WeightFormat};
 use model::ModelConfig;
 use model::config::MLP_MULTIPLE;
 use std::ops::Range;
@@ -152,18 +151,20 @@ impl Pass {
         let (dim, team, rows) = (self.dim, &mut self.team, &mut self.rows);
         for (index, layer) in self.packed.layers.iter().enumerate() {
             let x = &mut rows.x[..count * dim];
-            let normed = [&mut rows.normed1, &mut rows.normed2];
+            let normed = [
+                (&layer.norm1, &mut rows.normed1),
+                (&layer.norm2, &mut rows.normed2),
+            ];
             if let Some(rounded) = &mut rows.rounded {
-                let rounded = &mut rounded[..x.len()];
                 original_bf16::round(x);
-                for (norm, normed) in [&layer.norm1, &layer.norm2].into_iter().zip(normed) {
-                    original_bf16::norm(x, &norm.weight, &norm.bias, rounded);
-                    normed.convert(team, rounded);
+                for (norm, out) in normed {
+                    let normed = &mut rounded[..x.len()];
+                    original_bf16::norm(x, &norm.weight, &norm.bias, normed);
+                    let (x, norm) = (&*normed, None);
+                    convert(team, [Conversion { x, norm, out }]);
                 }
             } else {
-                for (norm, normed) in [&layer.norm1, &layer.norm2].into_iter().zip(normed) {
-                    normed.norm(team, x, &norm.weight, &norm.bias);
-                }
+                convert(team, normed.map(|(norm, out)| norm.of(x, out)));
             }
             let qkv = Product {
                 weights: &layer.qkv,
@@ -199,9 +200,10 @@ impl Pass {
             if rows.rounded.is_some() {
                 original_bf16::round(attended);
             }
-            rows.mixed.convert(team, attended);
-            let hidden = count * rows.expanded.columns();
-            rows.expanded.convert(team, &rows.hidden[..hidden]);
+            let hidden = &rows.hidden[..count * rows.expanded.columns()];
+            let converted = |x, out| Conversion { x, norm: None, out };
+            let mixed = converted(attended, &mut rows.mixed);
+            convert(team, [mixed, converted(hidden, &mut rows.expanded)]);
             let output = Product {
                 weights: &layer.output.weight,
                 bias: Some(&layer.output.bias),
@@ -230,8 +232,7 @@ impl Pass {
     pub(crate) fn head(&mut self, first: usize, count: usize) -> &[f32] {
         let (norm, head, rows) = (&self.packed.norm, &self.packed.head, &mut self.rows);
         let x = &rows.x[first * self.dim..][..count * self.dim];
-        rows.normed1
-            .norm(&mut self.team, x, &norm.weight, &norm.bias);
+        convert(&mut self.team, [norm.of(x, &mut rows.normed1)]);
         let product = Product {
             weights: &head.weight,
             bias: Some(&head.bias),

@@ -5,8 +5,8 @@
 //! `cargo run --release -p kernels --example step [positions] [threads]`
 
 use kernels::{
-    Activations, Attention, Caches, HeadCache, Matrix, Output, Prefix, Product, Span, Team, Then,
-    WeightFormat, products,
+    Activations, Attention, Caches, Conversion, HeadCache, Matrix, Output, Prefix, Product, Span,
+    Team, Then, WeightFormat, convert, products,
 };
 use std::hint::black_box;
 use std::time::Instant;
@@ -84,6 +84,18 @@ fn product<'a>(weights: &'a Matrix, input: &'a Activations, then: Then) -> Produ
     }
 }
 
+fn plain<'a>(x: &'a [f32], out: &'a mut Activations) -> Conversion<'a> {
+    Conversion { x, norm: None, out }
+}
+
+fn norm<'a>(x: &'a [f32], out: &'a mut Activations) -> Conversion<'a> {
+    Conversion {
+        x,
+        norm: Some((&[1.0; DIM], &[0.0; DIM])),
+        out,
+    }
+}
+
 fn step(team: &mut Team, format: WeightFormat, model: &Model, rows: usize, position: usize) {
     let threads = team.threads();
     let mut x = values(rows * DIM);
@@ -92,6 +104,7 @@ fn step(team: &mut Team, format: WeightFormat, model: &Model, rows: usize, posit
     let mut attended = vec![0.0; rows * DIM];
     let mut logits = vec![0.0; rows * VOCABULARY];
     let mut narrow = Activations::new(format, rows, DIM, threads);
+    let mut other = Activations::new(format, rows, DIM, threads);
     let mut wide = Activations::new(format, rows, 4 * DIM, threads);
     let mut attention = Attention::new(LAYERS, HEADS, HEAD_DIM, CAPACITY, threads);
     let cache = |_| HeadCache::new(team, format, HEAD_DIM, CAPACITY);
@@ -109,8 +122,7 @@ fn step(team: &mut Team, format: WeightFormat, model: &Model, rows: usize, posit
     for _ in 0..STEPS {
         let mut clock = Instant::now();
         for layer in 0..LAYERS {
-            narrow.convert(team, &x);
-            narrow.convert(team, &x);
+            convert(team, [norm(&x, &mut narrow), norm(&x, &mut other)]);
             lap(&mut clock, &mut times.convert);
             let outputs = [
                 Output {
@@ -118,7 +130,7 @@ fn step(team: &mut Team, format: WeightFormat, model: &Model, rows: usize, posit
                     out: &mut qkv,
                 },
                 Output {
-                    products: &[product(&model.expand[layer], &narrow, Then::Silu)],
+                    products: &[product(&model.expand[layer], &other, Then::Silu)],
                     out: &mut hidden,
                 },
             ];
@@ -136,8 +148,10 @@ fn step(team: &mut Team, format: WeightFormat, model: &Model, rows: usize, posit
                 &mut attended,
             );
             lap(&mut clock, &mut times.attention);
-            narrow.convert(team, &attended);
-            wide.convert(team, &hidden);
+            convert(
+                team,
+                [plain(&attended, &mut narrow), plain(&hidden, &mut wide)],
+            );
             lap(&mut clock, &mut times.convert);
             let both = [
                 product(&model.output[layer], &narrow, Then::Store),
@@ -150,7 +164,7 @@ fn step(team: &mut Team, format: WeightFormat, model: &Model, rows: usize, posit
             products(team, rows, [output]);
             lap(&mut clock, &mut times.products);
         }
-        narrow.convert(team, &x);
+        convert(team, [norm(&x, &mut narrow)]);
         lap(&mut clock, &mut times.convert);
         let output = Output {
             products: &[product(&model.head, &narrow, Then::Store)],

@@ -67,30 +67,47 @@ impl Activations {
     pub(crate) fn scales(&self, row: usize) -> &[f32] {
         &self.scales[row * self.pieces..][..self.pieces]
     }
+}
 
-    /// Converts the rows of `x`, f32 `[rows, columns]`.
-    pub fn convert(&mut self, team: &mut Team, x: &[f32]) {
-        self.fill(team, x, None);
-    }
+/// Rows of f32 values and the activations that they become.
+pub struct Conversion<'a> {
+    /// f32 `[rows, columns]`.
+    pub x: &'a [f32],
+    /// Weight and bias, f32 `[columns]` each, of a layer norm that comes first.
+    pub norm: Option<(&'a [f32], &'a [f32])>,
+    /// Of as many columns, with room for as many rows.
+    pub out: &'a mut Activations,
+}
 
-    /// Layer norm of the rows of `x`, f32 `[rows, columns]`, with `weight` and
-    /// `bias` of `columns` values.
-    pub fn norm(&mut self, team: &mut Team, x: &[f32], weight: &[f32], bias: &[f32]) {
-        self.fill(team, x, Some((weight, bias)));
-    }
-
-    fn fill(&mut self, team: &mut Team, x: &[f32], norm: Option<(&[f32], &[f32])>) {
-        let (format, columns, stride) = (self.format, self.columns, self.stride);
-        let pieces = self.pieces;
+/// Converts, all in one phase of the team. Panics where shapes do not fit or the
+/// numbers of rows are unequal.
+pub fn convert<const N: usize>(team: &mut Team, conversions: [Conversion; N]) {
+    let rows = |conversion: &Conversion| {
+        let columns = conversion.out.columns;
         assert!(
-            columns > 0 && x.len().is_multiple_of(columns),
+            columns > 0 && conversion.x.len().is_multiple_of(columns),
             "x is not whole rows"
         );
-        let isa = team.isa();
-        let words = SharedMut::new(&mut self.words);
-        let scales = SharedMut::new(&mut self.scales);
-        let scratch = SharedMut::new(&mut self.scratch);
-        team.run(x.len() / columns, &|thread, row| {
+        conversion.x.len() / columns
+    };
+    let count = conversions.first().map_or(0, rows);
+    assert!(
+        conversions
+            .iter()
+            .all(|conversion| rows(conversion) == count),
+        "unequal numbers of rows"
+    );
+    let shared = conversions.map(|Conversion { x, norm, out }| {
+        let shape = (out.format, out.columns, out.stride, out.pieces);
+        let words = SharedMut::new(&mut out.words);
+        let scales = SharedMut::new(&mut out.scales);
+        let scratch = SharedMut::new(&mut out.scratch);
+        (x, norm, shape, words, scales, scratch)
+    });
+    let isa = team.isa();
+    team.run(count, &|thread, row| {
+        for (x, norm, shape, words, scales, scratch) in &shared {
+            let (format, columns, stride, pieces) = *shape;
             // SAFETY: one task a row, and no two tasks with one thread's index
             // run at the same time.
             let (words, scales, normed) = unsafe {
@@ -100,17 +117,16 @@ impl Activations {
                     scratch.part(thread * columns, columns),
                 )
             };
-            let x = &x[row * columns..][..columns];
-            isa.run(FillRow {
+            isa.run(ConvertRow {
                 format,
-                x,
-                norm,
+                x: &x[row * columns..][..columns],
+                norm: *norm,
                 normed,
                 words,
                 scales,
             });
-        });
-    }
+        }
+    });
 }
 
 /// Words and pieces of a row. A cache line more than it needs: rows a power of
@@ -121,7 +137,7 @@ fn shape<E: Element>(columns: usize) -> (usize, usize) {
     (words.next_multiple_of(16) + 16, columns.div_ceil(E::PIECE))
 }
 
-struct FillRow<'a> {
+struct ConvertRow<'a> {
     format: WeightFormat,
     x: &'a [f32],
     norm: Option<(&'a [f32], &'a [f32])>,
@@ -130,7 +146,7 @@ struct FillRow<'a> {
     scales: &'a mut [f32],
 }
 
-impl Kernel for FillRow<'_> {
+impl Kernel for ConvertRow<'_> {
     type Output = ();
     #[inline(always)]
     fn run<S: Lanes>(self, s: S) {
@@ -142,16 +158,16 @@ impl Kernel for FillRow<'_> {
             None => self.x,
         };
         match self.format {
-            WeightFormat::F32 => convert::<S, F32>(s, x, self.words, self.scales),
-            WeightFormat::Bf16 => convert::<S, Bf16>(s, x, self.words, self.scales),
-            WeightFormat::Int8 => convert::<S, Int8>(s, x, self.words, self.scales),
+            WeightFormat::F32 => pieces::<S, F32>(s, x, self.words, self.scales),
+            WeightFormat::Bf16 => pieces::<S, Bf16>(s, x, self.words, self.scales),
+            WeightFormat::Int8 => pieces::<S, Int8>(s, x, self.words, self.scales),
         }
     }
 }
 
 /// Converts a row piece by piece.
 #[inline(always)]
-fn convert<S: Lanes, E: Element>(s: S, x: &[f32], words: &mut [u32], scales: &mut [f32]) {
+fn pieces<S: Lanes, E: Element>(s: S, x: &[f32], words: &mut [u32], scales: &mut [f32]) {
     let words = words.chunks_mut(E::PIECE.div_ceil(E::GROUP).saturating_mul(E::WORDS));
     for ((x, words), scale) in x.chunks(E::PIECE).zip(words).zip(scales) {
         *scale = E::convert(s, x, words);

@@ -3,7 +3,10 @@
 mod common;
 
 use common::{distance, values};
-use kernels::{Activations, Isa, Matrix, Output, Product, Team, Then, WeightFormat, products};
+use kernels::{
+    Activations, Conversion, Isa, Matrix, Output, Product, Team, Then, WeightFormat, convert,
+    products,
+};
 
 const FORMATS: [(WeightFormat, f32); 3] = [
     (WeightFormat::F32, 2e-6),
@@ -52,7 +55,12 @@ impl Case {
         let rows = self.x.len() / self.k;
         let matrix = Matrix::pack(team, format, &self.weights, self.n, self.k);
         let mut input = Activations::new(format, rows, self.k, team.threads());
-        input.convert(team, &self.x);
+        let conversion = Conversion {
+            x: &self.x,
+            norm: None,
+            out: &mut input,
+        };
+        convert(team, [conversion]);
         let product = Product {
             weights: &matrix,
             bias: Some(&self.bias),
