@@ -7,8 +7,8 @@ use crate::packed::Packed;
 use crate::prefixes::Prefixes;
 use crate::weight_file::Tensors;
 use kernels::{
-    Activations, Attention, Caches, Conversion, HeadCache, Output, Prefix, Product, Rotary, Span,
-    Team, Then, WeightFormat, convert, products,
+    Activations, Attention, CacheShape, Caches, Conversion, HeadCache, Output, Prefix, Product,
+    Rotary, Span, Team, Then, WeightFormat, convert, products,
 };
 use model::ModelConfig;
 use model::config::MLP_MULTIPLE;
@@ -63,18 +63,27 @@ impl Pass {
         let threads = team.threads();
         let packed = Packed::new(config, weights, format, &mut team)?;
         let (layers, heads) = (config.num_layers, config.heads);
-        let mut caches = |sequences: usize| -> Vec<HeadCache> {
-            let cache = |_| HeadCache::new(&mut team, format, config.head_dim, capacity);
-            (0..sequences * layers * heads).map(cache).collect()
+        let mut caches = |sequences| {
+            let shape = CacheShape {
+                sequences,
+                heads: layers * heads,
+                head_dim: config.head_dim,
+                capacity,
+                stripe: 0,
+            };
+            HeadCache::all(&mut team, format, shape)
         };
-        let (caches, shared) = (caches(sequences), caches(Prefixes::caches(sequences)));
+        let own = caches(sequences);
+        // One by one: few are ever used.
+        let shared = (0..Prefixes::caches(sequences)).flat_map(|_| caches(1));
+        let shared = shared.collect();
         let rows = CHUNK.min(capacity).max(sequences);
         Ok(Self {
             dim: config.dim,
             sequences,
             attention: Attention::new(layers, heads, config.head_dim, capacity, threads),
             rotary: (config.rotary).then(|| Rotary::new(capacity, config.head_dim)),
-            caches,
+            caches: own,
             shared,
             rows: Rows::new(config, format, rows, sequences, threads),
             packed,

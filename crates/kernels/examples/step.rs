@@ -5,8 +5,8 @@
 //! `cargo run --release -p kernels --example step [positions] [threads]`
 
 use kernels::{
-    Activations, Attention, Caches, Conversion, HeadCache, Matrix, Output, Prefix, Product, Span,
-    Team, Then, WeightFormat, convert, products,
+    Activations, Attention, CacheShape, Caches, Conversion, HeadCache, Matrix, Output, Prefix,
+    Product, Span, Team, Then, WeightFormat, convert, products,
 };
 use std::hint::black_box;
 use std::time::Instant;
@@ -107,8 +107,14 @@ fn step(team: &mut Team, format: WeightFormat, model: &Model, rows: usize, posit
     let mut other = Activations::new(format, rows, DIM, threads);
     let mut wide = Activations::new(format, rows, 4 * DIM, threads);
     let mut attention = Attention::new(LAYERS, HEADS, HEAD_DIM, CAPACITY, threads);
-    let cache = |_| HeadCache::new(team, format, HEAD_DIM, CAPACITY);
-    let mut caches: Vec<HeadCache> = (0..rows * LAYERS * HEADS).map(cache).collect();
+    let shape = CacheShape {
+        sequences: rows,
+        heads: LAYERS * HEADS,
+        head_dim: HEAD_DIM,
+        capacity: CAPACITY,
+        stripe: 0,
+    };
+    let mut caches = HeadCache::all(team, format, shape);
     let span = |row| Span {
         sequence: row,
         row,

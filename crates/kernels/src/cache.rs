@@ -7,18 +7,40 @@
 //! - values, for the output: `head_dim` are the rows, positions the columns.
 //!
 //! Each position has a scale for its key and one for its value.
+//!
+//! A step reads the caches of all sequences, and adds a position to each. So their
+//! memory is cut into stripes of positions, a large page or more each: in a stripe
+//! comes one head after the other, in it the keys of all sequences, then their
+//! values, then their scales. What one task reads of a stripe lies together, and
+//! positions that no sequence has reached take no memory.
 
 use crate::attention::Prefix;
 use crate::elements::{Bf16, Element, F32, Int8Fine, inverse, put_row};
 use crate::lanes::{Lanes, WIDTH};
 use crate::matrix::WeightFormat;
-use crate::memory::{Piece, Pool, Zero};
+use crate::memory::{PAGE, Pool, Striped, Stripes, Zero};
 use crate::team::Team;
 use crate::tile::BLOCK;
 use std::ops::Range;
 
 /// The keys and values of one head of one layer of one sequence.
 pub struct HeadCache(pub(crate) Store);
+
+/// What caches are made for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CacheShape {
+    /// Sequences that are decoded together.
+    pub sequences: usize,
+    /// Heads of all layers.
+    pub heads: usize,
+    /// Features of a head.
+    pub head_dim: usize,
+    /// Positions of a sequence.
+    pub capacity: usize,
+    /// Positions of a stripe, rounded up to whole blocks of 32; 0 for what is
+    /// fastest: as many as fill a large page, but not few.
+    pub stripe: usize,
+}
 
 pub(crate) enum Store {
     F32(Head<F32>),
@@ -27,16 +49,16 @@ pub(crate) enum Store {
 }
 
 pub(crate) struct Head<E: Element> {
-    /// `[capacity / 32, groups of head_dim]`.
-    pub(crate) keys: Piece<[E::Line; 2]>,
-    /// `[head_dim / 32, groups of capacity]`.
-    pub(crate) values: Piece<[E::Line; 2]>,
-    /// `[capacity / 16]`.
-    pub(crate) scales: Piece<Scales>,
+    /// Of a stripe: `[stripe / 32, groups of head_dim]`.
+    keys: Striped<[E::Line; 2]>,
+    /// For each 32 features, of a stripe: `[groups of the stripe]`.
+    values: Vec<Striped<[E::Line; 2]>>,
+    /// Of a stripe: `[stripe / 16]`.
+    scales: Striped<Scales>,
+    /// Positions of a stripe, whole blocks.
+    pub(crate) stripe: usize,
     /// Groups of `head_dim`.
-    pub(crate) key_groups: usize,
-    /// Groups of the capacity.
-    pub(crate) value_groups: usize,
+    key_groups: usize,
 }
 
 /// An element that a cache can be made of. Both functions panic for a cache of
@@ -82,15 +104,15 @@ pub(crate) struct Scales {
 unsafe impl Zero for Scales {}
 
 impl HeadCache {
-    /// Room for `capacity` positions, kept as weights of `format` are, in memory
-    /// that `team` has taken.
-    pub fn new(team: &mut Team, format: WeightFormat, head_dim: usize, capacity: usize) -> Self {
+    /// Caches `[sequences, heads]`, kept as weights of `format` are, in memory that
+    /// `team` has taken.
+    pub fn all(team: &mut Team, format: WeightFormat, shape: CacheShape) -> Vec<Self> {
         let pool = team.pool();
-        Self(match format {
-            WeightFormat::F32 => Store::F32(Head::new(pool, head_dim, capacity)),
-            WeightFormat::Bf16 => Store::Bf16(Head::new(pool, head_dim, capacity)),
-            WeightFormat::Int8 => Store::Int8(Head::new(pool, head_dim, capacity)),
-        })
+        match format {
+            WeightFormat::F32 => all(pool, shape, Store::F32),
+            WeightFormat::Bf16 => all(pool, shape, Store::Bf16),
+            WeightFormat::Int8 => all(pool, shape, Store::Int8),
+        }
     }
 
     /// How keys and values are kept.
@@ -116,42 +138,119 @@ impl HeadCache {
     }
 }
 
-impl<E: Element> Head<E> {
-    fn new(pool: &mut Pool, head_dim: usize, capacity: usize) -> Self {
-        let capacity = capacity.next_multiple_of(BLOCK);
-        let key_groups = head_dim.div_ceil(E::GROUP);
-        let value_groups = capacity.div_ceil(E::GROUP);
-        Self {
-            keys: pool.take(capacity / BLOCK * key_groups),
-            values: pool.take(head_dim.div_ceil(BLOCK) * value_groups),
-            scales: pool.take(capacity / WIDTH),
-            key_groups,
-            value_groups,
+/// Blocks of a stripe at least: in shorter ones memory is read no faster, and each
+/// takes its time to begin.
+const FEWEST: usize = 4;
+
+/// Cuts the caches of all sequences and heads out of stripes.
+fn all<E: Element>(
+    pool: &mut Pool,
+    shape: CacheShape,
+    store: impl Fn(Head<E>) -> Store,
+) -> Vec<HeadCache> {
+    let CacheShape {
+        sequences,
+        heads,
+        head_dim,
+        capacity,
+        stripe,
+    } = shape;
+    let (key_groups, parts) = (head_dim.div_ceil(E::GROUP), head_dim.div_ceil(BLOCK));
+    let bytes = |blocks: usize| {
+        let keys = Stripes::needed::<[E::Line; 2]>(blocks * key_groups);
+        let values = Stripes::needed::<[E::Line; 2]>(blocks * BLOCK / E::GROUP);
+        let scales = Stripes::needed::<Scales>(blocks * BLOCK / WIDTH);
+        sequences * heads * (keys + parts * values + scales)
+    };
+    let all = capacity.div_ceil(BLOCK).max(1);
+    let blocks = match stripe {
+        0 => (PAGE / bytes(1).max(1)).max(FEWEST),
+        stripe => stripe.div_ceil(BLOCK),
+    };
+    let blocks = blocks.clamp(1, all);
+    let mut stripes = pool.stripes(all.div_ceil(blocks), bytes(blocks));
+    let mut caches: Vec<Vec<HeadCache>> = (0..sequences).map(|_| Vec::new()).collect();
+    for _ in 0..heads {
+        let mut each = |len: usize| -> Vec<Striped<[E::Line; 2]>> {
+            (0..sequences).map(|_| stripes.take(len)).collect()
+        };
+        let keys = each(blocks * key_groups);
+        let mut values: Vec<_> = (0..parts)
+            .map(|_| each(blocks * BLOCK / E::GROUP).into_iter())
+            .collect();
+        for (caches, keys) in caches.iter_mut().zip(keys) {
+            caches.push(HeadCache(store(Head {
+                keys,
+                values: values.iter_mut().filter_map(Iterator::next).collect(),
+                scales: stripes.take(blocks * BLOCK / WIDTH),
+                stripe: blocks * BLOCK,
+                key_groups,
+            })));
         }
     }
+    caches.into_iter().flatten().collect()
+}
 
+impl<E: Element> Head<E> {
+    /// The stripe of a position, and the place there.
+    #[inline(always)]
+    fn place(&self, position: usize) -> (usize, usize) {
+        (position / self.stripe, position % self.stripe)
+    }
+
+    /// Groups of keys of positions of a stripe, whole blocks.
+    #[inline(always)]
+    pub(crate) fn keys(&self, stripe: usize, positions: &Range<usize>) -> &[[E::Line; 2]] {
+        let blocks = positions.start / BLOCK..positions.end.div_ceil(BLOCK);
+        &self.keys.get(stripe)[blocks.start * self.key_groups..blocks.end * self.key_groups]
+    }
+
+    /// Groups of values of positions of a stripe: `block` counts 32 features each.
+    #[inline(always)]
+    pub(crate) fn values(
+        &self,
+        block: usize,
+        stripe: usize,
+        positions: &Range<usize>,
+    ) -> &[[E::Line; 2]] {
+        let groups = positions.start / E::GROUP..positions.end.div_ceil(E::GROUP);
+        &self.values[block].get(stripe)[groups]
+    }
+
+    /// Scales of positions of a stripe.
+    #[inline(always)]
+    pub(crate) fn scales(&self, stripe: usize, positions: &Range<usize>) -> &[Scales] {
+        &self.scales.get(stripe)[positions.start / WIDTH..positions.end.div_ceil(WIDTH)]
+    }
+
+    /// Block by block: the stripes of the two may be of unequal length.
     fn copy_from(&mut self, other: &Self, positions: Range<usize>) {
-        let Range { start, end } = positions;
-        let keys = start / BLOCK * self.key_groups..end.div_ceil(BLOCK) * self.key_groups;
-        self.keys[keys.clone()].copy_from_slice(&other.keys[keys]);
-        let groups = start / E::GROUP..end.div_ceil(E::GROUP);
-        let blocks = self.values.chunks_mut(self.value_groups);
-        for (to, from) in blocks.zip(other.values.chunks(other.value_groups)) {
-            to[groups.clone()].copy_from_slice(&from[groups.clone()]);
+        for position in positions.step_by(BLOCK) {
+            let (stripe, at) = self.place(position);
+            let (from, from_at) = other.place(position);
+            let groups = self.key_groups;
+            let keys = &other.keys(from, &(from_at..from_at + BLOCK));
+            self.keys.get_mut(stripe)[at / BLOCK * groups..][..groups].copy_from_slice(keys);
+            for block in 0..self.values.len() {
+                let values = other.values(block, from, &(from_at..from_at + BLOCK));
+                self.values[block].get_mut(stripe)[at / E::GROUP..][..values.len()]
+                    .copy_from_slice(values);
+            }
+            let scales = other.scales(from, &(from_at..from_at + BLOCK));
+            self.scales.get_mut(stripe)[at / WIDTH..][..scales.len()].copy_from_slice(scales);
         }
-        let lines = start / WIDTH..end.div_ceil(WIDTH);
-        self.scales[lines.clone()].copy_from_slice(&other.scales[lines]);
     }
 
     /// Asks for what [`append`](Self::append) will write.
     #[inline(always)]
     pub(crate) fn ask<S: Lanes>(&self, s: S, position: usize) {
-        let half = position % BLOCK / WIDTH;
-        let keys = &self.keys[position / BLOCK * self.key_groups..][..self.key_groups];
-        keys.iter()
-            .for_each(|lines| s.prefetch(&raw const lines[half]));
-        let values = self.values.chunks(self.value_groups);
-        for [first, second] in values.map(|block| &block[position / E::GROUP]) {
+        let (stripe, at) = self.place(position);
+        let half = at % BLOCK / WIDTH;
+        for lines in self.keys(stripe, &(at..at + 1)) {
+            s.prefetch(&raw const lines[half]);
+        }
+        for values in &self.values {
+            let [first, second] = &values.get(stripe)[at / E::GROUP];
             s.prefetch(first);
             s.prefetch(second);
         }
@@ -160,18 +259,20 @@ impl<E: Element> Head<E> {
     /// Puts a key and a value, f32 `[head_dim]`, at a position.
     #[inline(always)]
     pub(crate) fn append<S: Lanes>(&mut self, s: S, position: usize, key: &[f32], value: &[f32]) {
-        let (half, lane) = (position % BLOCK / WIDTH, position % WIDTH);
-        let lines = &mut self.keys[position / BLOCK * self.key_groups..][..self.key_groups];
-        let scales = &mut self.scales[position / WIDTH];
+        let (stripe, at) = self.place(position);
+        let (half, lane) = (at % BLOCK / WIDTH, at % WIDTH);
+        let groups = self.key_groups;
+        let lines = &mut self.keys.get_mut(stripe)[at / BLOCK * groups..][..groups];
+        let scales = &mut self.scales.get_mut(stripe)[at / WIDTH];
         let offset = |_, offset| scales.offsets[lane] = offset;
         scales.keys[lane] = put_row::<S, E>(s, lines, half, lane, key, offset);
         let scale = E::scale(s, value);
         scales.values[lane] = scale;
-        let (group, column) = (position / E::GROUP, position % E::GROUP);
-        for (i, values) in value.chunks(WIDTH).enumerate() {
+        let (group, column) = (at / E::GROUP, at % E::GROUP);
+        for (i, features) in value.chunks(WIDTH).enumerate() {
             let mut lanes = [0.0; WIDTH];
-            lanes[..values.len()].copy_from_slice(values);
-            let line = &mut self.values[i / 2 * self.value_groups + group][i % 2];
+            lanes[..features.len()].copy_from_slice(features);
+            let line = &mut self.values[i / 2].get_mut(stripe)[group][i % 2];
             E::put_column(line, column, &lanes, inverse(scale));
         }
     }

@@ -46,7 +46,7 @@ pub mod training;
 
 pub use activations::{Activations, Conversion, convert};
 pub use attention::{Attention, Caches, Prefix, Span};
-pub use cache::HeadCache;
+pub use cache::{CacheShape, HeadCache};
 pub use isa::Isa;
 pub use matrix::{Matrix, WeightFormat};
 pub use product::{Output, Product, Then, products};

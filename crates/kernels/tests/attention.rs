@@ -3,7 +3,7 @@
 mod common;
 
 use common::{distance, values};
-use kernels::{Attention, Caches, HeadCache, Isa, Prefix, Span, Team, WeightFormat};
+use kernels::{Attention, CacheShape, Caches, HeadCache, Isa, Prefix, Span, Team, WeightFormat};
 
 /// Causal attention of one sequence: `qkv` `[rows, 3, heads, head_dim]`.
 fn expected(qkv: &[f32], heads: usize, head_dim: usize) -> Vec<f32> {
@@ -35,13 +35,14 @@ fn expected(qkv: &[f32], heads: usize, head_dim: usize) -> Vec<f32> {
     out
 }
 
-const SHAPES: [(usize, usize, usize); 6] = [
+const SHAPES: [(usize, usize, usize); 7] = [
     (1, 1, 3),
     (4, 16, 40),
     (2, 31, 35),
     (3, 64, 70),
     (1, 5, 33),
     (2, 33, 64),
+    (1, 64, 150),
 ];
 const FORMATS: [(WeightFormat, f32); 3] = [
     (WeightFormat::F32, 3e-6),
@@ -60,9 +61,14 @@ fn run(
     let width = heads * head_dim;
     let capacity = qkv.len() / (3 * width);
     let mut attention = Attention::new(2, heads, head_dim, capacity, team.threads());
-    let mut caches: Vec<_> = (0..2 * heads)
-        .map(|_| HeadCache::new(team, format, head_dim, capacity))
-        .collect();
+    let shape = CacheShape {
+        sequences: 1,
+        heads: 2 * heads,
+        head_dim,
+        capacity,
+        stripe: 32,
+    };
+    let mut caches = HeadCache::all(team, format, shape);
     let (mut position, mut out) = (0, vec![f32::NAN; capacity * width]);
     for rows in pieces {
         let span = Span {
@@ -119,8 +125,14 @@ fn sequences_of_a_batch_do_not_see_each_other() {
     let width = heads * head_dim;
     let mut team = Team::new(2);
     let mut attention = Attention::new(1, heads, head_dim, capacity, 2);
-    let mut cache = || HeadCache::new(&mut team, WeightFormat::F32, head_dim, capacity);
-    let mut caches: Vec<_> = (0..3 * heads).map(|_| cache()).collect();
+    let shape = CacheShape {
+        sequences: 3,
+        heads,
+        head_dim,
+        capacity,
+        stripe: 0,
+    };
+    let mut caches = HeadCache::all(&mut team, WeightFormat::F32, shape);
     let rows = [7, 12, 1];
     let qkv = values(3, 20 * 3 * width);
     let mut out = vec![0.0; 20 * width];
@@ -165,7 +177,14 @@ fn overwritten(format: WeightFormat) {
     let (heads, head_dim, rows) = (1, 16, 40);
     let mut team = Team::new(1);
     let mut attention = Attention::new(1, heads, head_dim, rows, 1);
-    let mut cache = || vec![HeadCache::new(&mut team, format, head_dim, rows)];
+    let shape = CacheShape {
+        sequences: 1,
+        heads,
+        head_dim,
+        capacity: rows,
+        stripe: 0,
+    };
+    let mut cache = || HeadCache::all(&mut team, format, shape);
     let (mut caches, mut fresh) = (cache(), cache());
     let mut feed = |seed, rows: usize, caches: &mut [HeadCache]| {
         let qkv = values(seed, rows * 3 * head_dim);
@@ -213,12 +232,19 @@ fn a_shared_prefix_changes_no_bit() {
             for threads in [1, 2, 5] {
                 let mut team = Team::with_isa(threads, isa);
                 let mut attention = Attention::new(1, heads, head_dim, capacity, threads);
-                let mut caches = |count: usize| -> Vec<HeadCache> {
-                    let cache = |_| HeadCache::new(&mut team, format, head_dim, capacity);
-                    (0..count * heads).map(cache).collect()
+                // In stripes of unequal length.
+                let mut caches = |sequences, stripe| {
+                    let shape = CacheShape {
+                        sequences,
+                        heads,
+                        head_dim,
+                        capacity,
+                        stripe,
+                    };
+                    HeadCache::all(&mut team, format, shape)
                 };
-                let (mut alone, mut together) = (caches(8), caches(8));
-                let mut shared = caches(2);
+                let (mut alone, mut together) = (caches(8, 0), caches(8, 64));
+                let mut shared = caches(2, 32);
                 let mut feed = |caches: &mut [HeadCache], span: Span, qkv: &[f32]| {
                     let mut out = vec![0.0; span.rows * heads * head_dim];
                     let caches = Caches {

@@ -61,11 +61,13 @@ impl Task<'_> {
             let tile = self.tile(&own, first, (rows - first).min(ROWS));
             let mut ahead = tile.pieces(self.head_dim);
             if E::SCALED {
-                for part in tile.parts() {
-                    ask(s, part.scales());
-                }
+                tile.runs().for_each(|run| ask(s, run.scales()));
             }
-            ask(s, ahead.next().unwrap_or_default());
+            let mut asked = 0;
+            while let Some(lines) = ahead.next().filter(|_| asked < piece::<E>(self.head_dim)) {
+                ask(s, lines);
+                asked += lines.len();
+            }
             let weights = self.weigh(s, &tile, scores, &mut *words, &mut ahead);
             self.mix(s, &tile, &weights, &mut ahead);
         }
@@ -142,21 +144,21 @@ impl Task<'_> {
         }
         let (seen, x) = (tile.seen(), E::groups(words));
         let mut sums = [[E::zero(s); 2]; ROWS];
-        for part in tile.parts() {
-            let x = &x[part.rows.start * groups..];
-            let mut block = part.positions.start / BLOCK;
-            for piece in part.keys().chunks(piece::<E>(self.head_dim)) {
+        for run in tile.runs() {
+            let x = &x[run.rows.start * groups..];
+            let (mut position, mut scales) = (run.first, run.scales());
+            for piece in run.keys().chunks(piece::<E>(self.head_dim)) {
                 let mut next = ahead.next().unwrap_or_default().chunks(groups);
                 for lines in piece.chunks(groups) {
-                    let sums = &mut sums[part.rows.clone()];
+                    let sums = &mut sums[run.rows.clone()];
                     let next = next.next().map(<[_]>::as_ptr);
                     multiply::<S, E>(s, lines, next, x, groups, false, sums);
-                    for (row, halves) in part.rows.clone().zip(&*sums) {
-                        let scores = &mut scores[row * row_length(seen)..][block * BLOCK..];
-                        let scales = &part.cache.scales[2 * block..];
+                    for (row, halves) in run.rows.clone().zip(&*sums) {
+                        let scores = &mut scores[row * row_length(seen)..][position..];
                         put_scores::<S, E>(s, halves, scales, factors[row], scores);
                     }
-                    block += 1;
+                    position += BLOCK;
+                    scales = scales.get(BLOCK / WIDTH..).unwrap_or_default();
                 }
             }
         }
@@ -169,11 +171,9 @@ impl Task<'_> {
                 let sum = exp_and_sum(s, own);
                 later.fill(0.0);
                 if E::SCALED {
-                    let (first, own) = weights.split_at_mut(part.positions.start);
-                    if let Some(prefix) = &tile.prefix {
-                        scale(s, first, &prefix.cache.scales);
+                    for run in tile.prefix.iter().chain([part]).flat_map(Part::runs) {
+                        scale(s, &mut weights[run.all()], run.scales());
                     }
-                    scale(s, own, part.scales());
                 }
                 let count = weights.len().div_ceil(E::GROUP) * E::WORDS;
                 let words = &mut words[row * stride..][..count];
@@ -199,11 +199,11 @@ impl Task<'_> {
         let (x, stride) = (E::groups(weights.words), weights.stride / E::WORDS);
         let mut sums = [[E::zero(s); 2]; ROWS];
         for block in 0..self.head_dim.div_ceil(BLOCK) {
-            for part in tile.parts() {
-                let mut group = part.positions.start / E::GROUP;
-                for piece in part.values(block).chunks(piece::<E>(self.head_dim)) {
-                    let x = &x[part.rows.start * stride + group..];
-                    let sums = &mut sums[part.rows.clone()];
+            for run in tile.runs() {
+                let mut group = run.first / E::GROUP;
+                for piece in run.values(block).chunks(piece::<E>(self.head_dim)) {
+                    let x = &x[run.rows.start * stride + group..];
+                    let sums = &mut sums[run.rows.clone()];
                     let next = ahead.next().map(<[_]>::as_ptr);
                     multiply::<S, E>(s, piece, next, x, stride, group > 0, sums);
                     group += piece.len();

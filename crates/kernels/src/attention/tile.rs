@@ -1,7 +1,6 @@
 //! What some queries that are taken together look at.
 
 use crate::cache::{Cached, Head, Scales};
-use crate::lanes::WIDTH;
 use crate::tile::{BLOCK, ROWS};
 use std::ops::Range;
 
@@ -14,23 +13,66 @@ pub(super) struct Part<'a, E: Cached> {
 }
 
 impl<E: Cached> Part<'_, E> {
-    pub(super) fn scales(&self) -> &[Scales] {
+    /// The stripes of the cache that its positions lie in.
+    #[inline(always)]
+    fn stripes(&self) -> Range<usize> {
         let Range { start, end } = self.positions;
-        &self.cache.scales[start / WIDTH..end.div_ceil(WIDTH)]
+        start / self.cache.stripe..end.div_ceil(self.cache.stripe)
+    }
+
+    /// Its positions in a stripe; `None` where there are none.
+    #[inline(always)]
+    fn run(&self, stripe: usize) -> Option<Run<'_, E>> {
+        let before = stripe * self.cache.stripe;
+        let start = self.positions.start.max(before);
+        let end = self.positions.end.min(before + self.cache.stripe);
+        (start < end).then(|| Run {
+            cache: self.cache,
+            rows: self.rows.clone(),
+            stripe,
+            positions: start - before..end - before,
+            first: start,
+        })
+    }
+
+    /// All its positions, stripe by stripe.
+    pub(super) fn runs(&self) -> impl Iterator<Item = Run<'_, E>> {
+        self.stripes().filter_map(|stripe| self.run(stripe))
+    }
+}
+
+/// Positions of one stripe of a cache, whose memory lies together.
+pub(super) struct Run<'a, E: Cached> {
+    cache: &'a Head<E>,
+    pub(super) rows: Range<usize>,
+    stripe: usize,
+    /// Counted from the start of the stripe.
+    positions: Range<usize>,
+    /// The first position of all.
+    pub(super) first: usize,
+}
+
+impl<'a, E: Cached> Run<'a, E> {
+    /// The positions, counted from the start of the sequence.
+    pub(super) fn all(&self) -> Range<usize> {
+        self.first..self.first + self.positions.len()
+    }
+
+    #[inline(always)]
+    pub(super) fn scales(&self) -> &'a [Scales] {
+        self.cache.scales(self.stripe, &self.positions)
     }
 
     /// Whole blocks of keys.
-    pub(super) fn keys(&self) -> &[[E::Line; 2]] {
-        let Range { start, end } = self.positions;
-        let groups = self.cache.key_groups;
-        &self.cache.keys[start / BLOCK * groups..end.div_ceil(BLOCK) * groups]
+    #[inline(always)]
+    pub(super) fn keys(&self) -> &'a [[E::Line; 2]] {
+        self.cache.keys(self.stripe, &self.positions)
     }
 
     /// A block of values.
-    pub(super) fn values(&self, block: usize) -> &[[E::Line; 2]] {
-        let Range { start, end } = self.positions;
-        let groups = start / E::GROUP..end.div_ceil(E::GROUP);
-        &self.cache.values[block * self.cache.value_groups..][groups]
+    #[inline(always)]
+    pub(super) fn values(&self, block: usize) -> &'a [[E::Line; 2]] {
+        self.cache.values(block, self.stripe, &self.positions)
     }
 }
 
@@ -44,33 +86,114 @@ pub(super) struct Tile<'a, E: Cached> {
     pub(super) own: [Option<Part<'a, E>>; ROWS],
 }
 
-impl<E: Cached> Tile<'_, E> {
-    /// Each row's parts in the order of their positions.
-    pub(super) fn parts(&self) -> impl Iterator<Item = &Part<'_, E>> {
-        self.prefix.iter().chain(self.own.iter().flatten())
+impl<'a, E: Cached> Tile<'a, E> {
+    /// All that is read, for each row in the order of positions, and as it lies in
+    /// memory: a stripe of all sequences after the other.
+    #[inline(always)]
+    pub(super) fn runs(&self) -> Runs<'_, 'a, E> {
+        let (mut first, mut end) = (usize::MAX, 0);
+        for part in self.own.iter().flatten() {
+            let stripes = part.stripes();
+            (first, end) = (first.min(stripes.start), end.max(stripes.end));
+        }
+        Runs {
+            tile: self,
+            prefix: self.prefix.as_ref().map_or(0..0, Part::stripes),
+            own: first..end,
+            row: 0,
+        }
     }
 
-    /// All that is read, in that order, in pieces of a few kilobytes.
-    pub(super) fn pieces(&self, head_dim: usize) -> impl Iterator<Item = &[[E::Line; 2]]> {
-        let piece = piece::<E>(head_dim);
-        let keys = self.parts().flat_map(move |part| part.keys().chunks(piece));
-        let blocks = 0..head_dim.div_ceil(BLOCK);
-        let values = blocks.flat_map(move |block| {
-            let parts = self.parts();
-            parts.flat_map(move |part| part.values(block).chunks(piece))
-        });
-        keys.chain(values)
+    /// What is read, in order, in pieces of a few kilobytes.
+    #[inline(always)]
+    pub(super) fn pieces(&self, head_dim: usize) -> Pieces<'_, 'a, E> {
+        Pieces {
+            runs: self.runs(),
+            pass: 0,
+            passes: head_dim.div_ceil(BLOCK),
+            size: piece::<E>(head_dim),
+            rest: &[],
+        }
     }
 
     /// Positions that are seen by any row.
     pub(super) fn seen(&self) -> usize {
-        self.parts()
+        self.prefix
+            .iter()
+            .chain(self.own.iter().flatten())
             .map(|part| part.positions.end)
             .fold(0, usize::max)
     }
 }
 
-/// Groups of a piece: whole blocks of keys, some 8 KB.
+/// See [`Tile::runs`].
+pub(super) struct Runs<'a, 'b, E: Cached> {
+    tile: &'a Tile<'b, E>,
+    /// Stripes of the prefix that are to come.
+    prefix: Range<usize>,
+    /// Stripes of the others.
+    own: Range<usize>,
+    /// Whose part of the first of these is next.
+    row: usize,
+}
+
+impl<'a, E: Cached> Iterator for Runs<'a, '_, E> {
+    type Item = Run<'a, E>;
+
+    #[inline(always)]
+    fn next(&mut self) -> Option<Run<'a, E>> {
+        if let (Some(part), Some(stripe)) = (&self.tile.prefix, self.prefix.next()) {
+            return part.run(stripe);
+        }
+        while !self.own.is_empty() {
+            while let Some(part) = self.tile.own.get(self.row) {
+                self.row += 1;
+                let run = part.as_ref().and_then(|part| part.run(self.own.start));
+                if run.is_some() {
+                    return run;
+                }
+            }
+            self.row = 0;
+            self.own.start += 1;
+        }
+        None
+    }
+}
+
+/// See [`Tile::pieces`].
+pub(super) struct Pieces<'a, 'b, E: Cached> {
+    runs: Runs<'a, 'b, E>,
+    /// 0 for the keys, then one for each block of values.
+    pass: usize,
+    passes: usize,
+    size: usize,
+    /// What is left of a run.
+    rest: &'a [[E::Line; 2]],
+}
+
+impl<'a, E: Cached> Iterator for Pieces<'a, '_, E> {
+    type Item = &'a [[E::Line; 2]];
+
+    #[inline(always)]
+    fn next(&mut self) -> Option<Self::Item> {
+        while self.rest.is_empty() {
+            match self.runs.next() {
+                Some(run) if self.pass == 0 => self.rest = run.keys(),
+                Some(run) => self.rest = run.values(self.pass - 1),
+                None if self.pass == self.passes => return None,
+                None => {
+                    self.pass += 1;
+                    self.runs = self.runs.tile.runs();
+                }
+            }
+        }
+        let (piece, rest) = self.rest.split_at(self.size.min(self.rest.len()));
+        self.rest = rest;
+        Some(piece)
+    }
+}
+
+/// Groups of a piece at most: whole blocks of keys, some 8 KB.
 pub(super) fn piece<E: Cached>(head_dim: usize) -> usize {
     64_usize.next_multiple_of(head_dim.div_ceil(E::GROUP))
 }
