@@ -3,8 +3,9 @@
 //!
 //! Sorting all of a large vocabulary would take longer than the model. The bits of
 //! floats that are not negative are in the order of their values, so the cut is
-//! found by halving the range of bits: some thirty times all weights from the
-//! middle on are summed, sixteen at a time.
+//! found by halving the range of bits: some twenty times all weights from the
+//! middle on are summed, sixteen at a time. Where no two weights fit into what the
+//! range sums up to, the one that is left is the last of the nucleus.
 
 use crate::isa::{Isa, Kernel};
 use crate::lanes::{Lanes, WIDTH};
@@ -28,12 +29,12 @@ impl Kernel for Nucleus<'_> {
             .fold(0.0_f32, |most, weight| most.max(*weight));
         // Those from the first on reach the sum, those from the second on do not.
         let (mut reaching, mut short) = (0, largest.to_bits() + 1);
-        let mut above = 0.0;
-        while short - reaching > 1 {
+        let (mut all, mut above) = (f64::INFINITY, 0.0);
+        while short - reaching > 1 && all - above >= 1.9 * f64::from(f32::from_bits(reaching)) {
             let middle = reaching + (short - reaching) / 2;
             let found = sum_from(s, weights, f32::from_bits(middle));
             if found >= sum {
-                reaching = middle;
+                (reaching, all) = (middle, found);
             } else {
                 (short, above) = (middle, found);
             }
@@ -60,8 +61,10 @@ fn sum_from<S: Lanes>(s: S, weights: &[f32], least: f32) -> f64 {
     total
 }
 
-/// The largest `least` for which the weights that are not smaller sum up to `sum`,
-/// and the sum of those that are larger. 0 where even all do not reach it.
+/// A `least` so that the largest weights, as few as sum up to `sum`, are those that
+/// are larger, with one that is not smaller or several that are equal to it. And
+/// the sum of the larger ones, but for a single last one. 0 where even all do not
+/// reach the sum.
 ///
 /// `weights` are not negative and finite.
 pub fn nucleus(isa: Isa, weights: &[f32], sum: f64) -> (f32, f64) {
