@@ -97,8 +97,11 @@ pub(crate) trait Cells: Copy + Send + Sync {
     fn value(cell: u32, index: usize) -> f32;
     /// `acc[lane] + sum over the group of b[lane] * a`.
     fn dot<S: Lanes>(s: S, acc: S::F, b: &[u32; WIDTH], a: u32) -> S::F;
-    /// `exp` of each lane, as exact as a cell can hold it.
-    fn exp<S: Lanes>(s: S, x: S::F) -> S::F;
+    /// `exp` of each lane, as exact as a cell of bf16 can hold it.
+    #[inline(always)]
+    fn exp<S: Lanes>(s: S, x: S::F) -> S::F {
+        exp_coarse(s, x)
+    }
     /// One over each lane, as exact as a cell can hold it.
     #[inline(always)]
     fn reciprocal<S: Lanes>(s: S, x: S::F) -> S::F {
@@ -206,10 +209,6 @@ impl Cells for Rounded {
         Single::dot(s, acc, b, a)
     }
     #[inline(always)]
-    fn exp<S: Lanes>(s: S, x: S::F) -> S::F {
-        exp_coarse(s, x)
-    }
-    #[inline(always)]
     fn across<S: Lanes>(s: S, row: S::F, _: S::F, out: &mut [u32; WIDTH]) {
         let mut values = [0.0; WIDTH];
         s.store(row, &mut values);
@@ -239,10 +238,6 @@ impl Cells for Pairs {
     #[inline(always)]
     fn dot<S: Lanes>(s: S, acc: S::F, b: &[u32; WIDTH], a: u32) -> S::F {
         s.dot_pairs(acc, b, a)
-    }
-    #[inline(always)]
-    fn exp<S: Lanes>(s: S, x: S::F) -> S::F {
-        exp_coarse(s, x)
     }
     #[inline(always)]
     fn reciprocal<S: Lanes>(s: S, x: S::F) -> S::F {
