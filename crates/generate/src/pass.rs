@@ -169,8 +169,7 @@ impl Pass {
                 for (norm, out) in normed {
                     let normed = &mut rounded[..x.len()];
                     original_bf16::norm(x, &norm.weight, &norm.bias, normed);
-                    let (x, norm) = (&*normed, None);
-                    convert(team, [Conversion { x, norm, out }]);
+                    convert(team, [Conversion::plain(normed, out)]);
                 }
             } else {
                 convert(team, normed.map(|(norm, out)| norm.of(x, out)));
@@ -210,9 +209,9 @@ impl Pass {
                 original_bf16::round(attended);
             }
             let hidden = &rows.hidden[..count * rows.expanded.columns()];
-            let converted = |x, out| Conversion { x, norm: None, out };
-            let mixed = converted(attended, &mut rows.mixed);
-            convert(team, [mixed, converted(hidden, &mut rows.expanded)]);
+            let mixed = Conversion::plain(attended, &mut rows.mixed);
+            let expanded = Conversion::plain(hidden, &mut rows.expanded);
+            convert(team, [mixed, expanded]);
             let output = Product {
                 weights: &layer.output.weight,
                 bias: Some(&layer.output.bias),

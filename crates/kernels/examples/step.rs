@@ -84,10 +84,6 @@ fn product<'a>(weights: &'a Matrix, input: &'a Activations, then: Then) -> Produ
     }
 }
 
-fn plain<'a>(x: &'a [f32], out: &'a mut Activations) -> Conversion<'a> {
-    Conversion { x, norm: None, out }
-}
-
 fn norm<'a>(x: &'a [f32], out: &'a mut Activations) -> Conversion<'a> {
     Conversion {
         x,
@@ -154,10 +150,8 @@ fn step(team: &mut Team, format: WeightFormat, model: &Model, rows: usize, posit
                 &mut attended,
             );
             lap(&mut clock, &mut times.attention);
-            convert(
-                team,
-                [plain(&attended, &mut narrow), plain(&hidden, &mut wide)],
-            );
+            let mixed = Conversion::plain(&attended, &mut narrow);
+            convert(team, [mixed, Conversion::plain(&hidden, &mut wide)]);
             lap(&mut clock, &mut times.convert);
             let both = [
                 product(&model.output[layer], &narrow, Then::Store),

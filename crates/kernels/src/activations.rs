@@ -79,6 +79,13 @@ pub struct Conversion<'a> {
     pub out: &'a mut Activations,
 }
 
+impl<'a> Conversion<'a> {
+    /// Of rows as they are.
+    pub fn plain(x: &'a [f32], out: &'a mut Activations) -> Self {
+        Self { x, norm: None, out }
+    }
+}
+
 /// Converts, all in one phase of the team. Panics where shapes do not fit or the
 /// numbers of rows are unequal.
 pub fn convert<const N: usize>(team: &mut Team, conversions: [Conversion; N]) {

@@ -18,7 +18,7 @@ use crate::attention::Prefix;
 use crate::elements::{Bf16, Element, F32, Int8Fine, inverse, put_row};
 use crate::lanes::{Lanes, WIDTH};
 use crate::matrix::WeightFormat;
-use crate::memory::{PAGE, Pool, Striped, Stripes, Zero};
+use crate::memory::{PAGE, Pool, Striped, Zero, bytes_of};
 use crate::team::Team;
 use crate::tile::BLOCK;
 use std::ops::Range;
@@ -157,18 +157,18 @@ fn all<E: Element>(
     } = shape;
     let (key_groups, parts) = (head_dim.div_ceil(E::GROUP), head_dim.div_ceil(BLOCK));
     let bytes = |blocks: usize| {
-        let keys = Stripes::needed::<[E::Line; 2]>(blocks * key_groups);
-        let values = Stripes::needed::<[E::Line; 2]>(blocks * BLOCK / E::GROUP);
-        let scales = Stripes::needed::<Scales>(blocks * BLOCK / WIDTH);
+        let keys = bytes_of::<[E::Line; 2]>(blocks * key_groups);
+        let values = bytes_of::<[E::Line; 2]>(blocks * BLOCK / E::GROUP);
+        let scales = bytes_of::<Scales>(blocks * BLOCK / WIDTH);
         sequences * heads * (keys + parts * values + scales)
     };
-    let all = capacity.div_ceil(BLOCK).max(1);
+    let total = capacity.div_ceil(BLOCK).max(1);
     let blocks = match stripe {
         0 => (PAGE / bytes(1).max(1)).max(FEWEST),
         stripe => stripe.div_ceil(BLOCK),
     };
-    let blocks = blocks.clamp(1, all);
-    let mut stripes = pool.stripes(all.div_ceil(blocks), bytes(blocks));
+    let blocks = blocks.clamp(1, total);
+    let mut stripes = pool.stripes(total.div_ceil(blocks), bytes(blocks));
     let mut caches: Vec<Vec<HeadCache>> = (0..sequences).map(|_| Vec::new()).collect();
     for _ in 0..heads {
         let mut each = |len: usize| -> Vec<Striped<[E::Line; 2]>> {
@@ -226,18 +226,17 @@ impl<E: Element> Head<E> {
     /// Block by block: the stripes of the two may be of unequal length.
     fn copy_from(&mut self, other: &Self, positions: Range<usize>) {
         for position in positions.step_by(BLOCK) {
-            let (stripe, at) = self.place(position);
-            let (from, from_at) = other.place(position);
-            let groups = self.key_groups;
-            let keys = &other.keys(from, &(from_at..from_at + BLOCK));
-            self.keys.get_mut(stripe)[at / BLOCK * groups..][..groups].copy_from_slice(keys);
-            for block in 0..self.values.len() {
-                let values = other.values(block, from, &(from_at..from_at + BLOCK));
-                self.values[block].get_mut(stripe)[at / E::GROUP..][..values.len()]
-                    .copy_from_slice(values);
+            let (to, at) = self.place(position);
+            let (from, theirs) = other.place(position);
+            let block = theirs..theirs + BLOCK;
+            let keys = other.keys(from, &block);
+            copy(&mut self.keys.get_mut(to)[at / BLOCK * keys.len()..], keys);
+            for (index, values) in self.values.iter_mut().enumerate() {
+                let others = other.values(index, from, &block);
+                copy(&mut values.get_mut(to)[at / E::GROUP..], others);
             }
-            let scales = other.scales(from, &(from_at..from_at + BLOCK));
-            self.scales.get_mut(stripe)[at / WIDTH..][..scales.len()].copy_from_slice(scales);
+            let scales = other.scales(from, &block);
+            copy(&mut self.scales.get_mut(to)[at / WIDTH..], scales);
         }
     }
 
@@ -276,4 +275,9 @@ impl<E: Element> Head<E> {
             E::put_column(line, column, &lanes, inverse(scale));
         }
     }
+}
+
+/// Makes `from` the first values of `to`.
+fn copy<T: Copy>(to: &mut [T], from: &[T]) {
+    to[..from.len()].copy_from_slice(from);
 }

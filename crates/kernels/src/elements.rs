@@ -353,8 +353,9 @@ fn integers<S: Lanes, const BYTES: usize>(
     }
 }
 
+/// The largest of the absolute values.
 #[inline(always)]
-fn largest_magnitude<S: Lanes>(s: S, row: &[f32]) -> f32 {
+pub(crate) fn largest_magnitude<S: Lanes>(s: S, row: &[f32]) -> f32 {
     let (lines, rest) = row.as_chunks::<16>();
     let mut largest = s.splat(0.0);
     for line in lines {

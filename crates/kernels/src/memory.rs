@@ -96,21 +96,23 @@ pub(crate) struct Pool {
 impl Pool {
     /// `len` values, all zero.
     pub(crate) fn take<T: Zero>(&mut self, len: usize) -> Piece<T> {
-        let bytes = bytes_of::<T>(len);
-        let (chunk, start) = self.bytes(bytes);
-        // SAFETY: inside the chunk's memory.
-        let start = unsafe { chunk.memory.add(start) }.cast();
-        Piece {
-            start,
-            len,
-            _chunk: chunk,
-        }
+        Piece(self.stripes(1, bytes_of::<T>(len)).take(len))
     }
 
     /// `count` stripes of `bytes` bytes each, a multiple of a cache line.
     pub(crate) fn stripes(&mut self, count: usize, bytes: usize) -> Stripes {
-        let all = bytes_of::<[u8; 1]>(count.saturating_mul(bytes));
-        let (chunk, start) = self.bytes(all);
+        let all = bytes_of::<u8>(count.saturating_mul(bytes));
+        let chunk = match &self.chunk {
+            Some(chunk) if all <= self.free.len() => Arc::clone(chunk),
+            _ => {
+                let size = all.max(CHUNK);
+                let (chunk, start) = Chunk::new(size);
+                self.free = start..start + size;
+                Arc::clone(self.chunk.insert(Arc::new(chunk)))
+            }
+        };
+        let start = self.free.start;
+        self.free.start += all;
         Stripes {
             chunk,
             start,
@@ -119,27 +121,10 @@ impl Pool {
             used: 0,
         }
     }
-
-    /// The next so many bytes, a multiple of a cache line: a chunk, and where in
-    /// it they begin.
-    fn bytes(&mut self, bytes: usize) -> (Arc<Chunk>, usize) {
-        let chunk = match &self.chunk {
-            Some(chunk) if bytes <= self.free.len() => Arc::clone(chunk),
-            _ => {
-                let size = bytes.max(CHUNK);
-                let (chunk, start) = Chunk::new(size);
-                self.free = start..start + size;
-                Arc::clone(self.chunk.insert(Arc::new(chunk)))
-            }
-        };
-        let start = self.free.start;
-        self.free.start += bytes;
-        (chunk, start)
-    }
 }
 
 /// Bytes of `len` values, in whole cache lines.
-fn bytes_of<T>(len: usize) -> usize {
+pub(crate) fn bytes_of<T>(len: usize) -> usize {
     let bytes = len
         .checked_mul(size_of::<T>())
         .and_then(|bytes| bytes.checked_next_multiple_of(ALIGN))
@@ -151,30 +136,18 @@ fn bytes_of<T>(len: usize) -> usize {
 }
 
 /// A part of a chunk, handed out once.
-pub(crate) struct Piece<T> {
-    start: NonNull<T>,
-    len: usize,
-    _chunk: Arc<Chunk>,
-}
-
-// SAFETY: it owns its values.
-unsafe impl<T: Send> Send for Piece<T> {}
-// SAFETY: as above.
-unsafe impl<T: Sync> Sync for Piece<T> {}
+pub(crate) struct Piece<T>(Striped<T>);
 
 impl<T> Deref for Piece<T> {
     type Target = [T];
     fn deref(&self) -> &[T] {
-        // SAFETY: `len` values of this piece alone, aligned to a cache line, zero
-        // (a value, see `Zero`) or written since, in memory that the chunk keeps.
-        unsafe { std::slice::from_raw_parts(self.start.as_ptr(), self.len) }
+        self.0.get(0)
     }
 }
 
 impl<T> DerefMut for Piece<T> {
     fn deref_mut(&mut self) -> &mut [T] {
-        // SAFETY: as for `deref`.
-        unsafe { std::slice::from_raw_parts_mut(self.start.as_ptr(), self.len) }
+        self.0.get_mut(0)
     }
 }
 

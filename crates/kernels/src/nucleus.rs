@@ -7,6 +7,7 @@
 //! middle on are summed, sixteen at a time. Where no two weights fit into what the
 //! range sums up to, the one that is left is the last of the nucleus.
 
+use crate::elements::largest_magnitude;
 use crate::isa::{Isa, Kernel};
 use crate::lanes::{Lanes, WIDTH};
 
@@ -24,9 +25,7 @@ impl Kernel for Nucleus<'_> {
     #[inline(always)]
     fn run<S: Lanes>(self, s: S) -> (f32, f64) {
         let Self { weights, sum } = self;
-        let largest = weights
-            .iter()
-            .fold(0.0_f32, |most, weight| most.max(*weight));
+        let largest = largest_magnitude(s, weights);
         // Those from the first on reach the sum, those from the second on do not.
         let (mut reaching, mut short) = (0, largest.to_bits() + 1);
         let (mut all, mut above) = (f64::INFINITY, 0.0);

@@ -50,6 +50,17 @@ const FORMATS: [(WeightFormat, f32); 3] = [
     (WeightFormat::Int8, 2e-2),
 ];
 
+/// Of one sequence.
+fn shape(heads: usize, head_dim: usize, capacity: usize) -> CacheShape {
+    CacheShape {
+        sequences: 1,
+        heads,
+        head_dim,
+        capacity,
+        stripe: 0,
+    }
+}
+
 /// Feeds the rows of one sequence in the given pieces.
 fn run(
     team: &mut Team,
@@ -62,11 +73,8 @@ fn run(
     let capacity = qkv.len() / (3 * width);
     let mut attention = Attention::new(2, heads, head_dim, capacity, team.threads());
     let shape = CacheShape {
-        sequences: 1,
-        heads: 2 * heads,
-        head_dim,
-        capacity,
         stripe: 32,
+        ..shape(2 * heads, head_dim, capacity)
     };
     let mut caches = HeadCache::all(team, format, shape);
     let (mut position, mut out) = (0, vec![f32::NAN; capacity * width]);
@@ -127,10 +135,7 @@ fn sequences_of_a_batch_do_not_see_each_other() {
     let mut attention = Attention::new(1, heads, head_dim, capacity, 2);
     let shape = CacheShape {
         sequences: 3,
-        heads,
-        head_dim,
-        capacity,
-        stripe: 0,
+        ..shape(heads, head_dim, capacity)
     };
     let mut caches = HeadCache::all(&mut team, WeightFormat::F32, shape);
     let rows = [7, 12, 1];
@@ -177,14 +182,7 @@ fn overwritten(format: WeightFormat) {
     let (heads, head_dim, rows) = (1, 16, 40);
     let mut team = Team::new(1);
     let mut attention = Attention::new(1, heads, head_dim, rows, 1);
-    let shape = CacheShape {
-        sequences: 1,
-        heads,
-        head_dim,
-        capacity: rows,
-        stripe: 0,
-    };
-    let mut cache = || HeadCache::all(&mut team, format, shape);
+    let mut cache = || HeadCache::all(&mut team, format, shape(heads, head_dim, rows));
     let (mut caches, mut fresh) = (cache(), cache());
     let mut feed = |seed, rows: usize, caches: &mut [HeadCache]| {
         let qkv = values(seed, rows * 3 * head_dim);
@@ -236,10 +234,8 @@ fn a_shared_prefix_changes_no_bit() {
                 let mut caches = |sequences, stripe| {
                     let shape = CacheShape {
                         sequences,
-                        heads,
-                        head_dim,
-                        capacity,
                         stripe,
+                        ..shape(heads, head_dim, capacity)
                     };
                     HeadCache::all(&mut team, format, shape)
                 };

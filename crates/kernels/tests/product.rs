@@ -55,12 +55,7 @@ impl Case {
         let rows = self.x.len() / self.k;
         let matrix = Matrix::pack(team, format, &self.weights, self.n, self.k);
         let mut input = Activations::new(format, rows, self.k, team.threads());
-        let conversion = Conversion {
-            x: &self.x,
-            norm: None,
-            out: &mut input,
-        };
-        convert(team, [conversion]);
+        convert(team, [Conversion::plain(&self.x, &mut input)]);
         let product = Product {
             weights: &matrix,
             bias: Some(&self.bias),

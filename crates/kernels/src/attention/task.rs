@@ -64,7 +64,8 @@ impl Task<'_> {
                 tile.runs().for_each(|run| ask(s, run.scales()));
             }
             let mut asked = 0;
-            while let Some(lines) = ahead.next().filter(|_| asked < piece::<E>(self.head_dim)) {
+            while asked < piece::<E>(self.head_dim) {
+                let Some(lines) = ahead.next() else { break };
                 ask(s, lines);
                 asked += lines.len();
             }
@@ -144,10 +145,11 @@ impl Task<'_> {
         }
         let (seen, x) = (tile.seen(), E::groups(words));
         let mut sums = [[E::zero(s); 2]; ROWS];
+        let piece = piece::<E>(self.head_dim);
         for run in tile.runs() {
             let x = &x[run.rows.start * groups..];
-            let (mut position, mut scales) = (run.first, run.scales());
-            for piece in run.keys().chunks(piece::<E>(self.head_dim)) {
+            let (mut position, mut scales) = (run.all().start, run.scales());
+            for piece in run.keys().chunks(piece) {
                 let mut next = ahead.next().unwrap_or_default().chunks(groups);
                 for lines in piece.chunks(groups) {
                     let sums = &mut sums[run.rows.clone()];
@@ -198,10 +200,11 @@ impl Task<'_> {
     ) {
         let (x, stride) = (E::groups(weights.words), weights.stride / E::WORDS);
         let mut sums = [[E::zero(s); 2]; ROWS];
+        let piece = piece::<E>(self.head_dim);
         for block in 0..self.head_dim.div_ceil(BLOCK) {
             for run in tile.runs() {
-                let mut group = run.first / E::GROUP;
-                for piece in run.values(block).chunks(piece::<E>(self.head_dim)) {
+                let mut group = run.all().start / E::GROUP;
+                for piece in run.values(block).chunks(piece) {
                     let x = &x[run.rows.start * stride + group..];
                     let sums = &mut sums[run.rows.clone()];
                     let next = ahead.next().map(<[_]>::as_ptr);

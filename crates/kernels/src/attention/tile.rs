@@ -31,7 +31,6 @@ impl<E: Cached> Part<'_, E> {
             rows: self.rows.clone(),
             stripe,
             positions: start - before..end - before,
-            first: start,
         })
     }
 
@@ -48,14 +47,14 @@ pub(super) struct Run<'a, E: Cached> {
     stripe: usize,
     /// Counted from the start of the stripe.
     positions: Range<usize>,
-    /// The first position of all.
-    pub(super) first: usize,
 }
 
 impl<'a, E: Cached> Run<'a, E> {
     /// The positions, counted from the start of the sequence.
+    #[inline(always)]
     pub(super) fn all(&self) -> Range<usize> {
-        self.first..self.first + self.positions.len()
+        let before = self.stripe * self.cache.stripe;
+        before + self.positions.start..before + self.positions.end
     }
 
     #[inline(always)]

@@ -21,12 +21,7 @@ pub(crate) struct Stripes {
 }
 
 impl Stripes {
-    /// Bytes that [`take`](Self::take) takes of each stripe.
-    pub(crate) fn needed<T: Zero>(len: usize) -> usize {
-        bytes_of::<T>(len)
-    }
-
-    /// The next `len` values of each stripe, all zero.
+    /// The next `len` values of each stripe, all zero: [`bytes_of`] so many.
     pub(crate) fn take<T: Zero>(&mut self, len: usize) -> Striped<T> {
         let start = self.start + self.used;
         self.used += bytes_of::<T>(len);
@@ -90,7 +85,7 @@ mod tests {
     #[test]
     fn parts_of_stripes_are_zero_and_apart() {
         let mut pool = Pool::default();
-        let bytes = Stripes::needed::<u32>(5) + 2 * Stripes::needed::<[u32; 2]>(20);
+        let bytes = bytes_of::<u32>(5) + 2 * bytes_of::<[u32; 2]>(20);
         let mut stripes = pool.stripes(3, bytes);
         let (mut few, many) = (stripes.take::<u32>(5), [20, 20]);
         let mut many = many.map(|len| stripes.take::<[u32; 2]>(len));

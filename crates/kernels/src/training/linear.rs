@@ -59,7 +59,7 @@ impl Linear {
                 true => (true, task * COLUMNS, outputs, depths.0),
                 false => (false, (task - panels) * COLUMNS, inputs, depths.1),
             };
-            let whole = if transposed { &forward } else { &backward };
+            let out = if transposed { &forward } else { &backward };
             isa.run(With(
                 layout,
                 Pack {
@@ -70,7 +70,7 @@ impl Linear {
                     part: first..columns.min(first + COLUMNS),
                     columns,
                     depth,
-                    out: whole,
+                    out,
                 },
             ));
         });

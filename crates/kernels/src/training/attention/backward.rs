@@ -22,7 +22,7 @@ use crate::lanes::{Lanes, WIDTH};
 use crate::rotary::Rotary;
 use crate::shared::SharedMut;
 use crate::training::cells::{CellKernel, Cells, Layout};
-use crate::training::panels::{Right, lines, right_len};
+use crate::training::panels::{Right, right_len, starts};
 use crate::training::tile::{COLUMNS, Left, ROWS, Tile, tile};
 
 /// The memory of one thread.
@@ -218,8 +218,7 @@ impl Backward<'_> {
                 columns: features,
             };
             let out = &mut scratch.sums[i];
-            let mut column = 0;
-            while column < features {
+            for column in starts::<S>(0..features, features) {
                 for row in (0..keys).step_by(S::HEIGHT) {
                     let from = (first + row).max(start);
                     let left = left.tile(row, (from - start) / C::GROUP);
@@ -227,7 +226,6 @@ impl Backward<'_> {
                     let (panel, count) = right.panel::<S>(column, from, to);
                     add::<S, C>(s, left, panel, count, &mut out[row * full + column..], full);
                 }
-                column += lines::<S>(column, features) * WIDTH;
             }
         }
         let left = Left {
@@ -242,8 +240,7 @@ impl Backward<'_> {
             columns: features,
         };
         let out = &mut scratch.d_q;
-        let mut column = 0;
-        while column < features {
+        for column in starts::<S>(0..features, features) {
             for query in (start..end).step_by(S::HEIGHT) {
                 let seen = keys.min(query + S::HEIGHT - first).div_ceil(C::GROUP);
                 let (panel, count) = right.panel::<S>(column, 0, seen);
@@ -257,7 +254,6 @@ impl Backward<'_> {
                     full,
                 );
             }
-            column += lines::<S>(column, features) * WIDTH;
         }
     }
 

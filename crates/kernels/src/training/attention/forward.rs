@@ -20,7 +20,7 @@ use crate::lanes::{Lanes, WIDTH};
 use crate::shared::SharedMut;
 use crate::training::cells::{CellKernel, Cells, Layout};
 use crate::training::dropout::key_word;
-use crate::training::panels::{Right, lines, right_len};
+use crate::training::panels::{Right, right_len, starts};
 use crate::training::tile::{COLUMNS, Left, ROWS, Tile, tile};
 
 /// Queries of a block: whole tiles of 4, 6 or 8 rows.
@@ -227,8 +227,7 @@ impl Forward<'_> {
         let left = Left::rows(&scratch.scores, score_stride(v.length)).tile(row, 0);
         let end = (first + row + S::HEIGHT).min(v.length).div_ceil(C::GROUP);
         let mut sums: Line<Tile> = Line([[0.0; COLUMNS]; ROWS]);
-        let mut column = 0;
-        while column < features {
+        for column in starts::<S>(0..features, features) {
             let (panel, count) = right.panel::<S>(column, 0, end);
             tile::<S, C>(s, left, panel, count, &mut sums.0);
             for (i, (sums, scale)) in sums.0.iter().zip(scales).enumerate() {
@@ -238,7 +237,6 @@ impl Forward<'_> {
                     s.store(s.mul(s.load(sums), s.splat(*scale)), out);
                 }
             }
-            column += lines::<S>(column, features) * WIDTH;
         }
         let (out, stride) = self.out;
         for i in row..rows.min(row + S::HEIGHT) {

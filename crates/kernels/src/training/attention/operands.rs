@@ -11,7 +11,7 @@
 
 use crate::lanes::{Lanes, WIDTH};
 use crate::training::cells::Cells;
-use crate::training::panels::lines;
+use crate::training::panels::{lines, starts};
 
 /// The rows of one head of one sequence.
 #[derive(Clone, Copy)]
@@ -135,8 +135,7 @@ pub(super) fn pack_features<S: Lanes, C: Cells>(
             }
         }
         let (low, high) = (low.as_chunks().0, high.as_chunks().0);
-        let mut column = 0;
-        while column < features {
+        for column in starts::<S>(0..features, features) {
             let lines = lines::<S>(column, features);
             let out = &mut out[column * k + group * lines * WIDTH..][..lines * WIDTH];
             let from = column / WIDTH;
@@ -144,7 +143,6 @@ pub(super) fn pack_features<S: Lanes, C: Cells>(
                 let (low, high) = (s.load(&low[from + line]), s.load(&high[from + line]));
                 C::across(s, low, high, out);
             }
-            column += lines * WIDTH;
         }
     }
 }
