@@ -10,7 +10,6 @@
 
 use std::time::{Duration, Instant};
 
-use kernels::Team;
 use kernels::training::adamw::{Update, adamw};
 use kernels::training::block::{
     Gradients, Layer, Matrices, Saved, Scratch, Tokens, Vectors, Widths, backward, forward,
@@ -21,6 +20,7 @@ use kernels::training::head::{Head, HeadGradients, HeadScratch, Labels, loss_and
 use kernels::training::linear::Linear;
 use kernels::training::norm::Norm;
 use kernels::training::peak::peak;
+use kernels::{Team, zeros};
 
 const VOCABULARY: usize = 10_000;
 /// Of measuring the tile's own rate.
@@ -38,8 +38,9 @@ impl Parameter {
             state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
             (state >> 8) as f32 / (1 << 24) as f32 / 10.0 - 0.05
         };
-        let values = std::iter::repeat_with(next).take(count).collect();
-        Self([values, vec![0.0; count], vec![0.0; count], vec![0.0; count]])
+        let mut arrays = [(); 4].map(|()| zeros(count));
+        arrays[0].fill_with(next);
+        Self(arrays)
     }
 }
 
@@ -122,8 +123,8 @@ fn main() {
     let mut saved: Vec<_> = (0..layers)
         .map(|_| Saved::new(team, layout, widths, count))
         .collect();
-    let mut streams = vec![vec![0.0; count * dim]; layers + 1];
-    let mut d = vec![0.0; count * dim];
+    let mut streams: Vec<_> = (0..=layers).map(|_| zeros(count * dim)).collect();
+    let mut d = zeros(count * dim);
     let ids: Vec<u32> = (0..count).map(|i| (i * 7919 % VOCABULARY) as u32).collect();
     let labels: Vec<_> = ids.iter().map(|id| Some(*id as usize)).collect();
 

@@ -96,6 +96,15 @@ pub trait Lanes: Copy + Send + Sync {
             u32::from(f32_to_bf16(a[i])) | u32::from(f32_to_bf16(b[i])) << 16
         });
     }
+    /// Pairs of bf16: each of `low` with the one in the same place of `high`.
+    #[inline(always)]
+    fn pair_narrow(self, low: &[u32; WIDTH / 2], high: &[u32; WIDTH / 2], out: &mut [u32; WIDTH]) {
+        let pairs = out.as_chunks_mut().0;
+        for ([first, second], (low, high)) in pairs.iter_mut().zip(low.iter().zip(high)) {
+            *first = low & 0xffff | high << 16;
+            *second = low >> 16 | high & 0xffff_0000;
+        }
+    }
     /// Pairs of bf16 of the lanes, which follow one another.
     #[inline(always)]
     fn narrow_line(self, v: Self::F, out: &mut [u32; WIDTH / 2]) {
@@ -105,6 +114,13 @@ pub trait Lanes: Copy + Send + Sync {
             let (low, high) = (values[2 * i], values[2 * i + 1]);
             u32::from(f32_to_bf16(low)) | u32::from(f32_to_bf16(high)) << 16
         });
+    }
+    /// [`narrow_line`](Self::narrow_line) of two lines, one behind the other.
+    #[inline(always)]
+    fn narrow_lines(self, first: Self::F, second: Self::F, out: &mut [u32; WIDTH]) {
+        let halves = out.as_chunks_mut().0;
+        self.narrow_line(first, &mut halves[0]);
+        self.narrow_line(second, &mut halves[1]);
     }
     /// The values of [`narrow_line`](Self::narrow_line).
     #[inline(always)]

@@ -30,6 +30,17 @@ macro_rules! proven {
     };
 }
 
+/// The order in which halves of words `i` and `second + i` are pairs.
+const fn pairs_of(second: u16) -> [u16; 2 * WIDTH] {
+    let (mut order, mut i) = ([0; 2 * WIDTH], 0);
+    while i < WIDTH {
+        order[2 * i] = i as u16;
+        order[2 * i + 1] = second + i as u16;
+        i += 1;
+    }
+    order
+}
+
 impl Lanes for Avx512 {
     type F = __m512;
     type I = __m512i;
@@ -128,15 +139,7 @@ impl Lanes for Avx512 {
     }
     #[inline(always)]
     fn pair(self, low: __m512, high: __m512, out: &mut [u32; WIDTH]) {
-        const ORDER: [u16; 2 * WIDTH] = {
-            let (mut order, mut i) = ([0; 2 * WIDTH], 0);
-            while i < WIDTH {
-                order[2 * i] = i as u16;
-                order[2 * i + 1] = (WIDTH + i) as u16;
-                i += 1;
-            }
-            order
-        };
+        const ORDER: [u16; 2 * WIDTH] = pairs_of(WIDTH as u16);
         proven!({
             let order = _mm512_loadu_si512(ORDER.as_ptr().cast());
             let halves: __m512i = std::mem::transmute(_mm512_cvtne2ps_pbh(high, low));
@@ -145,10 +148,28 @@ impl Lanes for Avx512 {
         })
     }
     #[inline(always)]
+    fn pair_narrow(self, low: &[u32; WIDTH / 2], high: &[u32; WIDTH / 2], out: &mut [u32; WIDTH]) {
+        const ORDER: [u16; 2 * WIDTH] = pairs_of(2 * WIDTH as u16);
+        proven!({
+            let low = _mm512_castsi256_si512(_mm256_loadu_si256(low.as_ptr().cast()));
+            let high = _mm512_castsi256_si512(_mm256_loadu_si256(high.as_ptr().cast()));
+            let order = _mm512_loadu_si512(ORDER.as_ptr().cast());
+            let pairs = _mm512_permutex2var_epi16(low, order, high);
+            _mm512_storeu_si512(out.as_mut_ptr().cast(), pairs)
+        })
+    }
+    #[inline(always)]
     fn narrow_line(self, v: __m512, out: &mut [u32; WIDTH / 2]) {
         proven!({
             let pairs: __m256i = std::mem::transmute(_mm512_cvtneps_pbh(v));
             _mm256_storeu_si256(out.as_mut_ptr().cast(), pairs)
+        })
+    }
+    #[inline(always)]
+    fn narrow_lines(self, first: __m512, second: __m512, out: &mut [u32; WIDTH]) {
+        proven!({
+            let pairs: __m512i = std::mem::transmute(_mm512_cvtne2ps_pbh(second, first));
+            _mm512_storeu_si512(out.as_mut_ptr().cast(), pairs)
         })
     }
     #[inline(always)]
@@ -187,7 +208,11 @@ impl Lanes for Avx512 {
     #[inline(always)]
     fn transpose(self, block: &mut [[u32; WIDTH]; WIDTH]) {
         proven!({
-            let rows = (*block).map(|row| _mm512_loadu_si512(row.as_ptr().cast()));
+            // A loop: a closure would not be compiled for this instruction set.
+            let mut rows = [_mm512_setzero_si512(); WIDTH];
+            for (row, cells) in rows.iter_mut().zip(&*block) {
+                *row = _mm512_loadu_si512(cells.as_ptr().cast());
+            }
             // In each quarter of 128 bits: pairs of rows, then fours of rows.
             let mut pairs = rows;
             for i in (0..WIDTH).step_by(2) {

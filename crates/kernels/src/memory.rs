@@ -39,6 +39,38 @@ unsafe impl Zero for u32 {}
 // SAFETY: arrays of numbers.
 unsafe impl<T: Zero> Zero for [T; 2] {}
 
+/// `len` zeros. Where they are many they lie in large pages, as those of a
+/// [`Pool`], but for what is left at both ends.
+pub fn zeros(len: usize) -> Vec<f32> {
+    let zeros = vec![0.0; len];
+    let bytes = size_of_val(&zeros[..]);
+    let before = zeros.as_ptr().addr().wrapping_neg() % PAGE;
+    if let Some(rest) = bytes.checked_sub(before + PAGE) {
+        let whole = rest / PAGE * PAGE + PAGE;
+        advise(zeros.as_ptr().wrapping_byte_add(before).cast(), whole);
+    }
+    zeros
+}
+
+/// `values` in memory as that of [`zeros`].
+pub fn copied(values: &[f32]) -> Vec<f32> {
+    let mut copy = zeros(values.len());
+    copy.copy_from_slice(values);
+    copy
+}
+
+/// Asks for large pages for memory that begins with one.
+fn advise(start: *const u8, bytes: usize) {
+    #[cfg(target_os = "linux")]
+    // SAFETY: the advice changes no contents. Without the pages everything works
+    // too, so failure is none.
+    unsafe {
+        libc::madvise(start.cast_mut().cast(), bytes, libc::MADV_HUGEPAGE);
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = (start, bytes);
+}
+
 /// A chunk: raw bytes that live as long as a piece of them.
 struct Chunk {
     memory: NonNull<u8>,
@@ -64,16 +96,7 @@ impl Chunk {
             handle_alloc_error(layout)
         };
         let start = PAGE - memory.addr().get() % PAGE;
-        // SAFETY: a range of memory that was just taken; the advice changes no
-        // contents. Without the pages everything works too, so failure is none.
-        #[cfg(target_os = "linux")]
-        unsafe {
-            libc::madvise(
-                memory.add(start).as_ptr().cast(),
-                bytes,
-                libc::MADV_HUGEPAGE,
-            );
-        }
+        advise(memory.as_ptr().wrapping_add(start), bytes);
         (Self { memory, layout }, start)
     }
 }

@@ -30,12 +30,32 @@ fn mean_of<S: Lanes>(s: S, x: &[f32], centre: f32, squared: bool) -> f32 {
     total / x.len() as f32
 }
 
-/// The mean of a row and one over its standard deviation.
-#[inline(always)]
-pub(crate) fn statistics<S: Lanes>(s: S, x: &[f32]) -> (f32, f32) {
-    let mean = mean_of(s, x, 0.0, false);
-    let variance = mean_of(s, x, mean, true);
-    (mean, 1.0 / (variance + EPSILON).sqrt())
+/// What a row is normed by.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Statistics {
+    /// The mean.
+    pub mean: f32,
+    /// One over the standard deviation.
+    pub inverse: f32,
+}
+
+impl Statistics {
+    /// Those of a row.
+    #[inline(always)]
+    pub(crate) fn of<S: Lanes>(s: S, x: &[f32]) -> Self {
+        let mean = mean_of(s, x, 0.0, false);
+        let variance = mean_of(s, x, mean, true);
+        Self {
+            mean,
+            inverse: 1.0 / (variance + EPSILON).sqrt(),
+        }
+    }
+
+    /// Sixteen values of the row, less the mean and divided by the deviation.
+    #[inline(always)]
+    pub(crate) fn normed<S: Lanes>(self, s: S, x: S::F) -> S::F {
+        s.mul(s.sub(x, s.splat(self.mean)), s.splat(self.inverse))
+    }
 }
 
 /// Norms one row: `x`, `weight`, `bias` and `out` have the same length.
@@ -46,18 +66,17 @@ pub fn layer_norm<S: Lanes>(s: S, x: &[f32], weight: &[f32], bias: &[f32], out: 
         weight.len() == n && bias.len() == n && out.len() == n,
         "norm of unequal lengths"
     );
-    let (mean, inverse) = statistics(s, x);
-    let centre = s.splat(mean);
-    let scale = s.splat(inverse);
+    let statistics = Statistics::of(s, x);
     let full = n - n % WIDTH;
     let lines = (x.as_chunks::<WIDTH>().0.iter())
         .zip(weight.as_chunks::<WIDTH>().0)
         .zip(bias.as_chunks::<WIDTH>().0)
         .zip(out.as_chunks_mut::<WIDTH>().0);
     for (((x, w), b), out) in lines {
-        let normed = s.mul(s.sub(s.load(x), centre), scale);
+        let normed = statistics.normed(s, s.load(x));
         s.store(s.mul_add(normed, s.load(w), s.load(b)), out);
     }
+    let Statistics { mean, inverse } = statistics;
     for i in full..n {
         out[i] = (x[i] - mean) * inverse * weight[i] + bias[i];
     }

@@ -24,6 +24,11 @@ impl<'a, T> SharedMut<'a, T> {
         }
     }
 
+    /// Whether there is nothing.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
     /// Asks for the cache line of an element that a part will hold.
     #[inline(always)]
     pub(crate) fn prefetch<S: Lanes>(&self, s: S, at: usize) {

@@ -3,11 +3,12 @@
 mod common;
 
 use common::{distance, values};
-use kernels::Isa;
 use kernels::exp::{exp, exp_coarse, silu, softmax};
 use kernels::isa::Kernel;
 use kernels::lanes::Lanes;
 use kernels::norm::layer_norm;
+use kernels::training::squares::sum_of_squares;
+use kernels::{Isa, Team};
 
 #[derive(Clone, Copy)]
 enum Function {
@@ -147,5 +148,24 @@ fn norm_equals_f64() {
             isa.run(Norm(&x, &weight, &bias, &mut y));
             assert!(distance(&y, &right) < 1e-4, "{} {n}", isa.name());
         }
+    }
+}
+
+#[test]
+fn squares_are_summed_in_f64_the_same_by_any_number_of_threads() {
+    let arrays: Vec<Vec<f32>> = [0, 1, 15, 16, 33, 32_768, 70_001]
+        .iter()
+        .map(|&length| values(length as u64, length))
+        .collect();
+    let square = |x: &f32| f64::from(*x) * f64::from(*x);
+    let right: f64 = arrays.iter().flatten().map(square).sum();
+    for isa in Isa::available() {
+        let of = |threads| sum_of_squares(&mut Team::with_isa(threads, isa), &arrays);
+        let (one, three) = (of(1), of(3));
+        assert_eq!(one, three, "{}", isa.name());
+        assert!(
+            right > 1.0 && (one / right - 1.0).abs() < 1e-12,
+            "{one} {right}"
+        );
     }
 }

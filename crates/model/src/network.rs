@@ -159,6 +159,14 @@ impl Network {
         }
     }
 
+    /// The threads that work on the network.
+    pub fn team(&mut self) -> &mut Team {
+        match self {
+            Self::Fused(fused) => fused.team(),
+            Self::Composite(composite) => &mut composite.team,
+        }
+    }
+
     /// Changes every parameter in place: `change` gets threads to work with, the
     /// parameter's index and its values.
     ///

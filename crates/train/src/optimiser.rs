@@ -2,14 +2,11 @@
 //! `optax.MultiSteps(chain(clip_by_global_norm, adamw))`.
 
 use kernels::training::adamw::{BETA1, BETA2, Update, adamw};
+use kernels::training::squares::sum_of_squares;
+use kernels::{copied, zeros};
 use model::{ComputeError, ModelConfig, Network, Parameter, Weights, WeightsError, parameters};
-use rayon::prelude::*;
 
 use crate::schedule::Schedule;
-
-/// Elements that one task sums: fixed, so that sums do not depend on
-/// the number of threads.
-const CHUNK: usize = 1 << 15;
 
 /// What one optimiser step did.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -46,14 +43,18 @@ impl Optimiser {
         weight_decay: f32,
     ) -> Self {
         let parameters = parameters(config);
-        let zeros = zeros(&parameters);
+        let none = || {
+            let count = |parameter: &Parameter| parameter.shape.iter().product();
+            let zeros = parameters.iter().map(|parameter| zeros(count(parameter)));
+            zeros.collect()
+        };
         Self {
+            first: none(),
+            second: none(),
             parameters,
             schedule,
             global_norm,
             weight_decay,
-            first: zeros.clone(),
-            second: zeros,
             steps: 0,
             accumulated: Vec::new(),
             accumulations: 0,
@@ -87,7 +88,7 @@ impl Optimiser {
     /// # Errors
     /// [`ComputeError`] when the device cannot be read.
     pub fn step(&mut self, network: &mut Network) -> Result<Step, ComputeError> {
-        let gradient_norm = global_norm(&self.accumulated);
+        let gradient_norm = sum_of_squares(network.team(), &self.accumulated).sqrt();
         let step = Step {
             gradient_norm,
             learning_rate: self.schedule.rate(self.steps),
@@ -176,7 +177,7 @@ impl Optimiser {
                 let name = format!("{part}.{}", parameter.name);
                 let array = state.take(&name)?;
                 if array.shape == parameter.shape {
-                    return Ok(array.values);
+                    return Ok(copied(&array.values));
                 }
                 Err(WeightsError::Shape {
                     name,
@@ -198,29 +199,4 @@ impl Optimiser {
         self.accumulations = accumulations;
         Ok(())
     }
-}
-
-fn zeros(parameters: &[Parameter]) -> Vec<Vec<f32>> {
-    let count = |parameter: &Parameter| parameter.shape.iter().product();
-    parameters
-        .iter()
-        .map(|parameter| vec![0.0; count(parameter)])
-        .collect()
-}
-
-/// Root of the sum of all squares, summed in f64 in a fixed order.
-fn global_norm(gradients: &[Vec<f32>]) -> f64 {
-    let of_chunk = |chunk: &[f32]| {
-        chunk
-            .iter()
-            .map(|&g| f64::from(g) * f64::from(g))
-            .sum::<f64>()
-    };
-    let chunks = gradients.iter().flat_map(|gradient| gradient.chunks(CHUNK));
-    let sums: Vec<f64> = chunks
-        .collect::<Vec<_>>()
-        .into_par_iter()
-        .map(of_chunk)
-        .collect();
-    sums.iter().sum::<f64>().sqrt()
 }

@@ -116,9 +116,9 @@ fn step<S: Lanes>(
         s.mul(g, g),
         s.mul(s.splat(BETA2), s.load(second)),
     );
-    let root = s.sqrt(s.div(v, s.splat(update.correction2)));
+    let root = s.sqrt(s.mul(v, s.splat(1.0 / update.correction2)));
     let direction = s.div(
-        s.div(m, s.splat(update.correction1)),
+        s.mul(m, s.splat(1.0 / update.correction1)),
         s.add(root, s.splat(EPSILON)),
     );
     let p = s.load(value);

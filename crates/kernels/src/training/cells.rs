@@ -110,9 +110,15 @@ pub(crate) trait Cells: Copy + Send + Sync {
     /// Sixteen columns of `GROUP` rows, one cell a column. `next` is ignored
     /// where a cell holds one value.
     fn across<S: Lanes>(s: S, row: S::F, next: S::F, out: &mut [u32; WIDTH]);
+    /// [`across`](Self::across) of values that are cells along `k` already,
+    /// `WIDTH / GROUP` of each.
+    fn across_cells<S: Lanes>(s: S, row: &[u32], next: &[u32], out: &mut [u32; WIDTH]);
     /// Cells of sixteen values that follow one another along `k`: `WIDTH / GROUP`
     /// of them.
     fn line<S: Lanes>(s: S, values: S::F, out: &mut [u32]);
+    /// Sixteen cells of values that follow one another along `k`: `GROUP` lines of
+    /// them, so that the second is ignored where a cell holds one value.
+    fn lines<S: Lanes>(s: S, lines: [S::F; 2], out: &mut [u32; WIDTH]);
     /// The values of [`line`](Self::line).
     fn widen_line<S: Lanes>(s: S, cells: &[u32]) -> S::F;
     /// Cells of values that follow one another along `k`.
@@ -180,8 +186,16 @@ impl Cells for Single {
         s.store_bits(row, out);
     }
     #[inline(always)]
+    fn across_cells<S: Lanes>(_: S, row: &[u32], _: &[u32], out: &mut [u32; WIDTH]) {
+        *out = row.as_chunks().0[0];
+    }
+    #[inline(always)]
     fn line<S: Lanes>(s: S, values: S::F, out: &mut [u32]) {
         Self::across(s, values, values, &mut out.as_chunks_mut().0[0]);
+    }
+    #[inline(always)]
+    fn lines<S: Lanes>(s: S, lines: [S::F; 2], out: &mut [u32; WIDTH]) {
+        Self::across(s, lines[0], lines[0], out);
     }
     #[inline(always)]
     fn widen_line<S: Lanes>(s: S, cells: &[u32]) -> S::F {
@@ -215,8 +229,16 @@ impl Cells for Rounded {
         *out = values.map(|value| rounded(value).to_bits());
     }
     #[inline(always)]
+    fn across_cells<S: Lanes>(_: S, row: &[u32], _: &[u32], out: &mut [u32; WIDTH]) {
+        *out = row.as_chunks().0[0];
+    }
+    #[inline(always)]
     fn line<S: Lanes>(s: S, values: S::F, out: &mut [u32]) {
         Self::across(s, values, values, &mut out.as_chunks_mut().0[0]);
+    }
+    #[inline(always)]
+    fn lines<S: Lanes>(s: S, lines: [S::F; 2], out: &mut [u32; WIDTH]) {
+        Self::across(s, lines[0], lines[0], out);
     }
     #[inline(always)]
     fn widen_line<S: Lanes>(s: S, cells: &[u32]) -> S::F {
@@ -248,8 +270,16 @@ impl Cells for Pairs {
         s.pair(row, next, out);
     }
     #[inline(always)]
+    fn across_cells<S: Lanes>(s: S, row: &[u32], next: &[u32], out: &mut [u32; WIDTH]) {
+        s.pair_narrow(&row.as_chunks().0[0], &next.as_chunks().0[0], out);
+    }
+    #[inline(always)]
     fn line<S: Lanes>(s: S, values: S::F, out: &mut [u32]) {
         s.narrow_line(values, &mut out.as_chunks_mut().0[0]);
+    }
+    #[inline(always)]
+    fn lines<S: Lanes>(s: S, [first, second]: [S::F; 2], out: &mut [u32; WIDTH]) {
+        s.narrow_lines(first, second, out);
     }
     #[inline(always)]
     fn widen_line<S: Lanes>(s: S, cells: &[u32]) -> S::F {

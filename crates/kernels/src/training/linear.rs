@@ -1,5 +1,7 @@
 //! The weights of a linear layer, packed for both passes.
 
+use std::ops::Range;
+
 use super::cells::{CellKernel, Cells, Layout, With};
 use super::panels::{Right, lines, pack_across, pack_transposed, right_len, starts};
 use super::tile::COLUMNS;
@@ -45,32 +47,22 @@ impl Linear {
         assert_eq!(weights.len(), self.outputs * self.inputs, "another shape");
         let (isa, layout) = (team.isa(), self.layout);
         let (outputs, inputs) = (self.outputs, self.inputs);
-        let depths = (layout.cells(inputs), layout.cells(outputs));
-        let panels = outputs.div_ceil(COLUMNS);
-        let forward = SharedMut::new(&mut self.forward);
-        let both = match self.backward.is_empty() {
-            true => panels,
-            false => panels + inputs.div_ceil(COLUMNS),
-        };
-        let backward = SharedMut::new(&mut self.backward);
-        // A task packs 48 columns: one panel or several, after the instruction set.
-        team.run(both, &|_, task| {
-            let (transposed, first, columns, depth) = match task < panels {
-                true => (true, task * COLUMNS, outputs, depths.0),
-                false => (false, (task - panels) * COLUMNS, inputs, depths.1),
-            };
-            let out = if transposed { &forward } else { &backward };
+        let depths = [layout.cells(inputs), layout.cells(outputs)];
+        let packed = [&mut self.forward, &mut self.backward].map(|cells| SharedMut::new(cells));
+        // A task takes 48 rows, which are read from memory once: the columns of one
+        // operand, one panel or several after the instruction set, and a part along
+        // `k` of all panels of the other.
+        team.run(outputs.div_ceil(COLUMNS), &|_, task| {
+            let first = task * COLUMNS;
             isa.run(With(
                 layout,
                 Pack {
                     weights,
                     inputs,
                     scale,
-                    transposed,
-                    part: first..columns.min(first + COLUMNS),
-                    columns,
-                    depth,
-                    out,
+                    rows: first..outputs.min(first + COLUMNS),
+                    depths,
+                    packed: &packed,
                 },
             ));
         });
@@ -95,31 +87,41 @@ impl Linear {
     }
 }
 
-/// Packs the panels of a part of the columns.
+/// Packs some rows.
 struct Pack<'a> {
     weights: &'a [f32],
     inputs: usize,
     scale: f32,
-    transposed: bool,
-    part: std::ops::Range<usize>,
-    columns: usize,
-    depth: usize,
-    /// Only the panels of `part` are written.
-    out: &'a SharedMut<'a, u32>,
+    rows: Range<usize>,
+    /// Cells along `k` of the forward pass's operand and the backward pass's.
+    depths: [usize; 2],
+    /// Both operands; of the second, nothing where it has no room.
+    packed: &'a [SharedMut<'a, u32>; 2],
 }
 
 impl CellKernel for Pack<'_> {
     #[inline(always)]
     fn run<S: Lanes, C: Cells>(self, s: S) {
-        for column in starts::<S>(self.part, self.columns) {
-            let width = lines::<S>(column, self.columns) * WIDTH;
-            // SAFETY: one task for each 48 columns, and each panel begins in one.
-            let out = unsafe { self.out.part(column * self.depth, width * self.depth) };
-            if self.transposed {
-                pack_transposed::<S, C>(s, self.weights, self.inputs, self.scale, column, out);
-            } else {
-                pack_across::<S, C>(s, self.weights, self.inputs, self.scale, column, out);
-            }
+        let (inputs, [forward, backward]) = (self.inputs, self.packed);
+        let outputs = self.weights.len() / inputs;
+        for column in starts::<S>(self.rows.clone(), outputs) {
+            let width = lines::<S>(column, outputs) * WIDTH;
+            let depth = self.depths[0];
+            // SAFETY: one task for these rows, and each panel begins in one.
+            let out = unsafe { forward.part(column * depth, width * depth) };
+            pack_transposed::<S, C>(s, self.weights, inputs, self.scale, column, out);
+        }
+        if backward.is_empty() {
+            return;
+        }
+        let rows = &self.weights[self.rows.start * inputs..self.rows.end * inputs];
+        let cells = self.rows.start / C::GROUP..self.rows.end.div_ceil(C::GROUP);
+        for column in starts::<S>(0..inputs, inputs) {
+            let width = lines::<S>(column, inputs) * WIDTH;
+            let from = column * self.depths[1] + cells.start * width;
+            // SAFETY: one task for these rows, which are whole cells.
+            let out = unsafe { backward.part(from, cells.len() * width) };
+            pack_across::<S, C>(s, rows, inputs, self.scale, column, out);
         }
     }
 }

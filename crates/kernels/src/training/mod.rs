@@ -5,8 +5,8 @@
 //! the product that stays in registers, `product` the loops around it, `panels`
 //! and [`rows`] how operands lie, `sinks` what becomes of sums. [`linear`] packs
 //! weights, `over_tokens` what the gradients of weights are made of.
-//! [`attention`], [`block`], [`head`], [`embedding`] and [`adamw`] are the passes
-//! that a network is put together from. [`peak`] is what all of them are held against.
+//! [`attention`], [`block`], [`head`], [`embedding`], [`squares`] and [`adamw`] are
+//! the passes that a network is put together from. [`peak`] is what all of them are held against.
 
 pub mod adamw;
 pub mod attention;
@@ -23,4 +23,5 @@ pub mod peak;
 pub(crate) mod product;
 pub mod rows;
 pub(crate) mod sinks;
+pub mod squares;
 pub(crate) mod tile;

@@ -90,20 +90,20 @@ pub(crate) fn pack_transposed<S: Lanes, C: Cells>(
     // Sixteen rows of up to sixteen cells at a time, turned about.
     for line in 0..lines {
         for from in (0..depth).step_by(WIDTH) {
-            let mut block = std::array::from_fn(|i| {
-                let mut cells = [0; WIDTH];
-                let row = column + line * WIDTH + i;
-                if row < columns {
-                    let end = values.min((from + WIDTH) * C::GROUP);
-                    let row = &matrix[row * values..][from * C::GROUP..end];
-                    let mut scaled = [0.0; 2 * WIDTH];
-                    for (scaled, value) in scaled.iter_mut().zip(row) {
-                        *scaled = value * scale;
-                    }
-                    C::along(s, &scaled[..WIDTH * C::GROUP], &mut cells);
+            let mut block = [[0; WIDTH]; WIDTH];
+            for (cells, row) in block.iter_mut().zip(column + line * WIDTH..columns) {
+                let next = matrix.as_ptr().wrapping_add((row + WIDTH) * values);
+                for value in (from * C::GROUP..(from + WIDTH) * C::GROUP).step_by(WIDTH) {
+                    s.prefetch(next.wrapping_add(value));
                 }
-                cells
-            });
+                let row = &matrix[row * values..(row + 1) * values];
+                let mut lines = [s.splat(0.0); 2];
+                let parts = row[from * C::GROUP..].chunks(WIDTH);
+                for (line, part) in lines.iter_mut().zip(parts) {
+                    *line = s.mul(load_part(s, part), s.splat(scale));
+                }
+                C::lines(s, lines, cells);
+            }
             s.transpose(&mut block);
             let rows = out.as_chunks_mut::<WIDTH>().0[from * lines..].chunks_mut(lines);
             for (cells, out) in block.iter().zip(rows.take(depth - from)) {
@@ -127,21 +127,17 @@ pub(crate) fn pack_across<S: Lanes, C: Cells>(
 ) {
     let lines = lines::<S>(column, columns);
     let rows = matrix.len() / columns;
-    let load = |row: usize, first: usize| match row < rows {
-        true => {
-            let row = &matrix[row * columns..][first..columns.min(first + WIDTH)];
-            s.mul(load_part(s, row), s.splat(scale))
-        }
-        false => s.splat(0.0),
-    };
     let depth = rows.div_ceil(C::GROUP);
     let groups = out.as_chunks_mut::<WIDTH>().0.chunks_exact_mut(lines);
     for (group, cells) in groups.take(depth).enumerate() {
         for (line, cells) in cells.iter_mut().enumerate() {
             let first = column + WIDTH * line;
-            let row = load(group * C::GROUP, first);
-            let next = load(group * C::GROUP + 1, first);
-            C::across(s, row, next, cells);
+            let mut both = [s.splat(0.0); 2];
+            for (values, row) in both.iter_mut().zip(group * C::GROUP..rows) {
+                let row = &matrix[row * columns..][first..columns.min(first + WIDTH)];
+                *values = s.mul(load_part(s, row), s.splat(scale));
+            }
+            C::across(s, both[0], both[1], cells);
         }
     }
 }

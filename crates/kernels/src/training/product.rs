@@ -46,20 +46,39 @@ pub(crate) fn product<S: Lanes, C: Cells>(
     k: Range<usize>,
     sink: &mut impl Sink<S>,
 ) {
+    product_before::<S, C>(s, left, rows, right, [columns, k], None, sink);
+}
+
+/// [`product`], after which the panel `then` will be read.
+#[inline(always)]
+pub(crate) fn product_before<S: Lanes, C: Cells>(
+    s: S,
+    left: Left,
+    rows: usize,
+    right: Right,
+    [columns, k]: [Range<usize>; 2],
+    then: Option<&[u32]>,
+    sink: &mut impl Sink<S>,
+) {
     let mut sums = EMPTY;
     let tiles = rows.div_ceil(S::HEIGHT);
     for column in starts::<S>(columns.clone(), right.columns) {
         let (panel, lines) = right.panel::<S>(column, k.start, k.end);
         let after = column + lines * WIDTH;
-        let next = (right.cells.len() > NEAR && after < columns.end)
-            .then(|| right.panel::<S>(after, k.start, k.end).0);
+        let next = match after < columns.end {
+            true if right.cells.len() > NEAR => Some(right.panel::<S>(after, k.start, k.end).0),
+            true => None,
+            false => then,
+        };
         for tile in 0..tiles {
             let row = tile * S::HEIGHT;
             // Each tile asks for its share of the next panel.
-            let next = next.map(|next| &next[next.len() / tiles * tile..]);
+            let panel_next = next.map(|next| &next[next.len() / tiles * tile..]);
+            let left_next = (left.k_step > 1 && column == columns.start && tile + 1 < tiles)
+                .then(|| left.tile(row + S::HEIGHT, k.start).cells);
             sink.expect(s, row, column);
             let left = left.tile(row, k.start);
-            tile_before::<S, C>(s, left, panel, lines, next, &mut sums);
+            tile_before::<S, C>(s, left, panel, lines, [panel_next, left_next], &mut sums);
             sink.take(s, &sums, row, column);
         }
     }

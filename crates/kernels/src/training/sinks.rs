@@ -6,7 +6,7 @@ use super::cells::Cells;
 use super::over_tokens::Writer;
 use super::panels::{lines, width};
 use super::product::Sink;
-use super::tile::Tile;
+use super::tile::{COLUMNS, Tile};
 use crate::lanes::{Lanes, WIDTH, load_part};
 
 /// Adds tiles to a row-major f32 matrix `[rows, columns]`.
@@ -53,6 +53,12 @@ impl ToRows<'_> {
     fn line<S: Lanes, C: Cells>(&mut self, s: S, row: usize, column: usize, values: S::F) {
         let from = row * self.stride + column / C::GROUP;
         C::line(s, values, &mut self.rows[from..][..WIDTH / C::GROUP]);
+    }
+
+    /// The rows from `row` on, each from `column` on.
+    #[inline(always)]
+    fn part<C: Cells>(&mut self, row: usize, column: usize) -> std::slice::ChunksMut<'_, u32> {
+        self.rows[row * self.stride + column / C::GROUP..].chunks_mut(self.stride)
     }
 
     /// Writes a whole row.
@@ -150,15 +156,24 @@ impl<S: Lanes, C: Cells> Sink<S> for Hidden<'_, C> {
     #[inline(always)]
     fn take(&mut self, s: S, tile: &Tile, row: usize, column: usize) {
         let lines = lines::<S>(column, self.bias.len());
-        let height = self.before.height::<S>(row);
-        for line in 0..lines {
-            let column = column + line * WIDTH;
-            let bias = load_part(s, &self.bias[column..]);
-            for (i, sums) in tile[..height].iter().enumerate() {
-                let x = s.add(s.load(&sums.as_chunks().0[line]), bias);
+        let mut bias = [s.splat(0.0); COLUMNS / WIDTH];
+        for (line, bias) in bias[..lines].iter_mut().enumerate() {
+            *bias = load_part(s, &self.bias[column + line * WIDTH..]);
+        }
+        let cells = WIDTH / C::GROUP;
+        let rows = tile[..self.before.height::<S>(row)].iter();
+        let before = self.before.part::<C>(row, column);
+        let after = self.after.part::<C>(row, column);
+        for ((sums, before), after) in rows.zip(before).zip(after) {
+            let sums = sums.as_chunks().0.iter().zip(&bias[..lines]);
+            let outs = before
+                .chunks_exact_mut(cells)
+                .zip(after.chunks_exact_mut(cells));
+            for ((sums, bias), (before, after)) in sums.zip(outs) {
+                let x = s.add(s.load(sums), *bias);
                 let y = s.mul(x, sigmoid::<S, C>(s, x));
-                self.before.line::<S, C>(s, row + i, column, x);
-                self.after.line::<S, C>(s, row + i, column, y);
+                C::line(s, x, before);
+                C::line(s, y, after);
             }
         }
     }
@@ -195,40 +210,51 @@ impl<S: Lanes, C: Cells> Sink<S> for HiddenGradient<'_, C> {
                 s.prefetch(line.as_ptr());
             }
         }
+        for operand in [self.active, self.over_tokens] {
+            operand.expect::<S, C>(s, self.token + row, column);
+        }
     }
     #[inline(always)]
     fn take(&mut self, s: S, tile: &Tile, row: usize, column: usize) {
         let height = (self.rows - row).min(S::HEIGHT);
-        let zero = s.splat(0.0);
+        let (zero, groups) = (s.splat(0.0), height.div_ceil(C::GROUP));
+        let before = &self.before[row * self.stride..];
         for line in 0..lines::<S>(column, self.gradient.columns) {
             let first = column + line * WIDTH;
+            let (place, groups) = ((self.token + row, column, line), (groups, C::GROUP));
+            // SAFETY: the tokens of this block are written by this task alone, and
+            // each panel of columns once.
+            let (mut to_active, mut to_gradient) = unsafe {
+                (
+                    self.active.line::<S>(place, groups),
+                    self.over_tokens.line::<S>(place, groups),
+                )
+            };
             let mut sum = zero;
-            for group in (0..height).step_by(C::GROUP) {
+            for group in 0..groups.0 {
                 let (mut active, mut gradient) = ([zero; 2], [zero; 2]);
                 for i in 0..C::GROUP {
-                    let place = row + group + i;
-                    if place >= self.rows {
+                    let place = group * C::GROUP + i;
+                    if place >= height {
                         break;
                     }
                     let cells = place * self.stride + first / C::GROUP;
-                    let x = C::widen_line(s, &self.before[cells..][..WIDTH / C::GROUP]);
-                    let d_y = s.load(&tile[group + i].as_chunks().0[line]);
+                    let x = C::widen_line(s, &before[cells..][..WIDTH / C::GROUP]);
+                    let d_y = s.load(&tile[place].as_chunks().0[line]);
                     let sigmoid = sigmoid::<S, C>(s, x);
                     let y = s.mul(x, sigmoid);
                     // sigmoid (1 + x (1 - sigmoid)) = sigmoid + y (1 - sigmoid)
                     let rest = s.sub(s.splat(1.0), sigmoid);
                     let d_x = s.mul(d_y, s.mul_add(y, rest, sigmoid));
-                    self.gradient.line::<S, C>(s, place, first, d_x);
+                    self.gradient.line::<S, C>(s, row + place, first, d_x);
                     (active[i], gradient[i]) = (y, d_x);
                     sum = s.add(sum, d_x);
                 }
-                let place = (self.token + row + group, column, line);
-                // SAFETY: the tokens of this block are written by this task
-                // alone, and each panel of columns once.
-                unsafe {
-                    (self.active).line::<S, C>(s, place, active[0], active[1]);
-                    (self.over_tokens).line::<S, C>(s, place, gradient[0], gradient[1]);
-                }
+                let mut cells = [0; WIDTH];
+                C::across(s, active[0], active[1], &mut cells);
+                to_active.put::<S>(group, &cells);
+                C::across(s, gradient[0], gradient[1], &mut cells);
+                to_gradient.put::<S>(group, &cells);
             }
             add_part(s, sum, &mut self.d_bias[first..]);
         }

@@ -75,7 +75,7 @@ fn sums<S: Lanes, C: Cells, const R: usize, const L: usize>(
     s: S,
     left: Left,
     right: &[u32],
-    next: Option<&[u32]>,
+    next: [Option<&[u32]>; 2],
     tile: &mut Tile,
 ) {
     let (lines, _) = right.as_chunks::<WIDTH>();
@@ -85,7 +85,7 @@ fn sums<S: Lanes, C: Cells, const R: usize, const L: usize>(
     assert!(k == 0 || last < left.cells.len(), "left operand too short");
     let mut sums = [[s.splat(0.0); L]; R];
     for (k, lines) in lines.iter().enumerate() {
-        if let Some(next) = next {
+        for next in next.into_iter().flatten() {
             s.prefetch(next.as_ptr().wrapping_add(k * WIDTH));
         }
         for (row, sums) in sums.iter_mut().enumerate() {
@@ -117,7 +117,7 @@ pub(crate) fn tile<S: Lanes, C: Cells>(
     lines: usize,
     out: &mut Tile,
 ) {
-    tile_before::<S, C>(s, left, right, lines, None, out);
+    tile_before::<S, C>(s, left, right, lines, [None; 2], out);
 }
 
 /// [`tile`], which asks meanwhile for the memory where `next` begins, a line of
@@ -128,7 +128,7 @@ pub(crate) fn tile_before<S: Lanes, C: Cells>(
     left: Left,
     right: &[u32],
     lines: usize,
-    next: Option<&[u32]>,
+    next: [Option<&[u32]>; 2],
     out: &mut Tile,
 ) {
     match (S::HEIGHT, lines) {

@@ -18,7 +18,7 @@ use kernels::training::cells::Layout;
 pub use kernels::training::cells::Precision;
 use kernels::training::head::Head;
 use kernels::training::linear::Linear;
-use kernels::{Rotary, Team};
+use kernels::{Rotary, Team, copied, zeros};
 
 use crate::batch::Batch;
 use crate::config::ModelConfig;
@@ -77,7 +77,7 @@ impl Fused {
         let list = parameters(config);
         let values = list
             .iter()
-            .map(|parameter| Ok(weights.take(&parameter.name)?.values))
+            .map(|parameter| Ok(copied(&weights.take(&parameter.name)?.values)))
             .collect::<Result<Vec<_>, WeightsError>>()?;
         let mut team = Team::new(threads);
         let layout = match config.head_dim.is_multiple_of(2) {
@@ -122,8 +122,15 @@ impl Fused {
 
     /// Gradients of all parameters, zeros.
     pub fn zeros(&self) -> Vec<Vec<f32>> {
-        let zeros = |values: &Vec<f32>| vec![0.0; values.len()];
-        self.values.iter().map(zeros).collect()
+        self.values
+            .iter()
+            .map(|values| zeros(values.len()))
+            .collect()
+    }
+
+    /// The threads.
+    pub fn team(&mut self) -> &mut Team {
+        &mut self.team
     }
 
     /// All parameters, to be changed in place, and the threads to do it with.

@@ -1,10 +1,10 @@
 //! The memory of a pass, taken once and used again for every batch that is not
 //! larger.
 
-use kernels::Team;
 use kernels::training::block::{Saved, Scratch, Tokens};
 use kernels::training::cells::Layout;
 use kernels::training::head::HeadScratch;
+use kernels::{Team, zeros};
 
 use super::parts;
 use crate::config::ModelConfig;
@@ -79,7 +79,7 @@ impl Buffers {
     ) -> Self {
         let count = room.count();
         let widths = parts::widths(config);
-        let floats = || vec![0.0; count * config.dim];
+        let floats = || zeros(count * config.dim);
         let (streams, saved) = match backward {
             true => (config.num_layers + 1, config.num_layers),
             false => (2, 1),

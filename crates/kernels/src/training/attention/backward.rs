@@ -15,7 +15,7 @@
 
 use super::buffer::Buffer;
 use super::gradients::{Block, KEYS, Pass, Place, QUERIES, Statistics};
-use super::operands::{Head, Positions, copy_rows, pack_features, pack_positions};
+use super::operands::{AHEAD, Head, Positions, copy_rows, pack_features, pack_positions};
 use super::{Results, Task, blind, whole_lines};
 use crate::elements::Line;
 use crate::lanes::{Lanes, WIDTH};
@@ -94,7 +94,9 @@ impl CellKernel for Backward<'_> {
         let full = whole_lines(self.task.shape.head_dim);
         let rows = self.scratch.d_q.chunks_exact_mut(full).take(length);
         for (position, row) in rows.enumerate() {
-            let rotary = self.task.inputs.rotary;
+            let (rotary, (out, stride)) = (self.task.inputs.rotary, &self.gradients[0]);
+            let ahead = position + AHEAD..position + AHEAD + 1;
+            self.task.ask(s, out, *stride, ahead);
             write::<S, C>(s, &self.task, &self.gradients[0], position, row, rotary);
         }
     }
@@ -119,6 +121,7 @@ impl Backward<'_> {
         let out = task.head(self.results.out);
         let (a, b) = pair.split_at_mut(whole_lines(features));
         for position in 0..length {
+            out.ask(s, position + AHEAD..position + AHEAD + 1);
             C::widen(s, out.row(position), &mut a[..features]);
             C::widen(s, d_out.row(position), &mut b[..features]);
             let mut sum = s.splat(0.0);
@@ -141,6 +144,10 @@ impl Backward<'_> {
         for (i, head) in heads.into_iter().enumerate() {
             copy_rows(head, first, &mut scratch.rows[i]);
             scratch.sums[i].fill(0.0);
+            head.ask(s, first + KEYS..first + 2 * KEYS);
+        }
+        for (out, stride) in &self.gradients[1..] {
+            self.task.ask(s, out, *stride, first..first + keys);
         }
         let (pair, out) = (&mut scratch.pair, &mut scratch.keys);
         pack_features::<S, C>(s, heads[0], first, keys, features, pair, out);
@@ -209,6 +216,7 @@ impl Backward<'_> {
         let features = self.task.shape.head_dim;
         let full = whole_lines(features);
         let block = &scratch.block;
+        let mut sums: Line<Tile> = Line([[0.0; COLUMNS]; ROWS]);
         // Queries with `ds` and output gradients with weights.
         for (i, cells) in [&block.along, &block.weights].into_iter().enumerate() {
             let left = Left::rows(cells, QUERIES / C::GROUP);
@@ -224,7 +232,8 @@ impl Backward<'_> {
                     let left = left.tile(row, (from - start) / C::GROUP);
                     let (from, to) = (from / C::GROUP, end / C::GROUP);
                     let (panel, count) = right.panel::<S>(column, from, to);
-                    add::<S, C>(s, left, panel, count, &mut out[row * full + column..], full);
+                    let out = (&mut out[row * full + column..], full);
+                    add::<S, C>(s, left, panel, count, &mut sums.0, out);
                 }
             }
         }
@@ -245,14 +254,8 @@ impl Backward<'_> {
                 let seen = keys.min(query + S::HEIGHT - first).div_ceil(C::GROUP);
                 let (panel, count) = right.panel::<S>(column, 0, seen);
                 let left = left.tile(query - start, 0);
-                add::<S, C>(
-                    s,
-                    left,
-                    panel,
-                    count,
-                    &mut out[query * full + column..],
-                    full,
-                );
+                let out = (&mut out[query * full + column..], full);
+                add::<S, C>(s, left, panel, count, &mut sums.0, out);
             }
         }
     }
@@ -276,19 +279,18 @@ impl Backward<'_> {
     }
 }
 
-/// Adds a tile to the rows of `out`, `stride` apart.
+/// Adds a tile to the rows of `out`, `stride` apart. `sums` holds it meanwhile.
 #[inline(always)]
 fn add<S: Lanes, C: Cells>(
     s: S,
     left: Left,
     panel: &[u32],
     lines: usize,
-    out: &mut [f32],
-    stride: usize,
+    sums: &mut Tile,
+    (out, stride): (&mut [f32], usize),
 ) {
-    let mut sums: Line<Tile> = Line([[0.0; COLUMNS]; ROWS]);
-    tile::<S, C>(s, left, panel, lines, &mut sums.0);
-    for (sums, out) in sums.0[..S::HEIGHT].iter().zip(out.chunks_mut(stride)) {
+    tile::<S, C>(s, left, panel, lines, sums);
+    for (sums, out) in sums[..S::HEIGHT].iter().zip(out.chunks_mut(stride)) {
         let out = out.as_chunks_mut().0[..lines].iter_mut();
         for (out, sums) in out.zip(sums.as_chunks().0) {
             s.store(s.add(s.load(out), s.load(sums)), out);
@@ -307,9 +309,11 @@ fn write<S: Lanes, C: Cells>(
     row: &mut [f32],
     rotary: Option<&Rotary>,
 ) {
-    let scale = s.splat(task.scale());
-    for line in row.as_chunks_mut().0 {
-        s.store(s.mul(s.load(line), scale), line);
+    if task.inputs.dropout.is_some() {
+        let scale = s.splat(task.scale());
+        for line in row.as_chunks_mut().0 {
+            s.store(s.mul(s.load(line), scale), line);
+        }
     }
     let row = &mut row[..task.shape.head_dim];
     if let Some(rotary) = rotary {

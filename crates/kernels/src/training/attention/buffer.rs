@@ -27,12 +27,14 @@ impl<T: Copy + Default> Buffer<T> {
 
 impl<T> Deref for Buffer<T> {
     type Target = [T];
+    #[inline(always)]
     fn deref(&self) -> &[T] {
         &self.values[self.offset..][..self.len]
     }
 }
 
 impl<T> DerefMut for Buffer<T> {
+    #[inline(always)]
     fn deref_mut(&mut self) -> &mut [T] {
         &mut self.values[self.offset..][..self.len]
     }

@@ -116,6 +116,9 @@ impl Forward<'_> {
         let scratch = &mut *self.scratch;
         let stride = score_stride(q.length);
         copy_rows(q, first, &mut scratch.queries);
+        q.ask(s, first + BLOCK..first + 2 * BLOCK);
+        let (out, out_stride) = self.out;
+        (self.task).ask(s, out, out_stride, first..first + rows);
         scratch.largest.fill(f32::NEG_INFINITY);
         let left = Left::rows(&scratch.queries, q.width);
         let right = Positions {
@@ -124,9 +127,13 @@ impl Forward<'_> {
             length: q.length,
         };
         let bias = self.task.visible().map(|_| &scratch.bias[..]);
+        // Plain slices: in the loops nothing is looked up.
+        let all_largest = scratch.largest.as_chunks_mut::<WIDTH>().0;
+        let all_scores = &mut scratch.scores[..];
         let mut sums: Line<Tile> = Line([[0.0; COLUMNS]; ROWS]);
         for column in (0..first + rows).step_by(S::LINES * WIDTH) {
             let (panel, lines) = right.panel::<S>(column);
+            let bias = bias.map(|bias| &bias.as_chunks::<WIDTH>().0[column / WIDTH..][..lines]);
             for row in (0..rows).step_by(S::HEIGHT) {
                 let query = first + row;
                 if column >= query + S::HEIGHT {
@@ -139,17 +146,16 @@ impl Forward<'_> {
                         sums[later..].fill(f32::NEG_INFINITY);
                     }
                 }
-                for (i, sums) in sums.0[..S::HEIGHT].iter().enumerate() {
-                    let largest = &mut scratch.largest.as_chunks_mut::<WIDTH>().0[row + i];
-                    let scores = &mut scratch.scores[(row + i) * stride + column..];
-                    let scores = scores.as_chunks_mut().0[..lines].iter_mut();
+                let tile_rows = sums.0[..S::HEIGHT].iter().zip(&mut all_largest[row..]);
+                let tile_scores = all_scores[row * stride + column..].chunks_mut(stride);
+                for ((sums, largest), scores) in tile_rows.zip(tile_scores) {
                     let mut most = s.load(largest);
                     let sums = sums.as_chunks().0.iter().enumerate();
+                    let scores = scores.as_chunks_mut().0[..lines].iter_mut();
                     for (scores, (line, sums)) in scores.zip(sums) {
                         let mut x = s.load(sums);
                         if let Some(bias) = bias {
-                            let from = column / WIDTH + line;
-                            x = s.add(x, s.load(&bias.as_chunks().0[from]));
+                            x = s.add(x, s.load(&bias[line]));
                         }
                         s.store_bits(x, scores);
                         most = s.max(most, x);
@@ -186,15 +192,25 @@ impl Forward<'_> {
                 (row_key, dropout.threshold())
             });
             let mut sum = s.splat(0.0);
-            for (line, words) in words[..lines].iter().enumerate() {
-                let scores_of_line = s.load_bits(&scores.as_chunks().0[line]);
-                let mut e = C::exp(s, s.sub(scores_of_line, s.splat(largest)));
-                sum = s.add(sum, e);
-                if let Some((row_key, threshold)) = dropout {
-                    e = s.keep_scrambled(e, words, row_key, threshold);
+            // As many lines as make sixteen cells at a time, then what is left.
+            let whole = lines - lines % C::GROUP;
+            for from in (0..whole).step_by(C::GROUP) {
+                let mut both = [s.splat(0.0); 2];
+                for (i, kept) in both[..C::GROUP].iter_mut().enumerate() {
+                    let x = s.load_bits(&scores.as_chunks().0[from + i]);
+                    let e = C::exp(s, s.sub(x, s.splat(largest)));
+                    sum = s.add(sum, e);
+                    *kept = keep(s, e, dropout, &words[from + i]);
                 }
+                C::lines(s, both, &mut scores.as_chunks_mut().0[from / C::GROUP]);
+            }
+            for line in whole..lines {
+                let x = s.load_bits(&scores.as_chunks().0[line]);
+                let e = C::exp(s, s.sub(x, s.splat(largest)));
+                sum = s.add(sum, e);
                 let cells = WIDTH / C::GROUP;
-                C::line(s, e, &mut scores[line * cells..][..cells]);
+                let kept = keep(s, e, dropout, &words[line]);
+                C::line(s, kept, &mut scores[line * cells..][..cells]);
             }
             let sum = s.sum(sum);
             (self.statistics[first + i], scales[i - row]) = match sum == 0.0 {
@@ -249,5 +265,14 @@ impl Forward<'_> {
             let out = unsafe { out.part(self.task.cell(stride, query), v.width) };
             C::along(s, results, out);
         }
+    }
+}
+
+/// What dropout, the key of the row and the threshold, leaves of sixteen weights.
+#[inline(always)]
+fn keep<S: Lanes>(s: S, e: S::F, dropout: Option<(u32, u32)>, words: &[u32; WIDTH]) -> S::F {
+    match dropout {
+        Some((row_key, threshold)) => s.keep_scrambled(e, words, row_key, threshold),
+        None => e,
     }
 }

@@ -125,43 +125,56 @@ impl Block {
             dropout,
         } = *pass;
         let hidden = |key| visible.is_some_and(|visible| visible.get(key) == Some(&false));
-        let cells = WIDTH / C::GROUP;
-        let stride = QUERIES / C::GROUP;
+        let (cells, stride) = (WIDTH / C::GROUP, QUERIES / C::GROUP);
         let diagonal = query < key + S::HEIGHT;
-        for first in (0..S::HEIGHT).step_by(C::GROUP) {
+        // Plain slices, of what this tile needs: in the loops nothing is looked up.
+        let queries = query / WIDTH..query / WIDTH + lines;
+        let sums = &statistics.sums.as_chunks().0[queries.clone()];
+        let means = &statistics.means.as_chunks().0[queries.clone()];
+        let positions = &statistics.positions.as_chunks().0[queries.clone()];
+        let row_keys = &statistics.row_keys.as_chunks().0[queries];
+        let rows = (0..S::HEIGHT).step_by(C::GROUP);
+        let from = row * stride + column / C::GROUP;
+        let weights = self.weights[from..].chunks_mut(C::GROUP * stride);
+        let along = self.along[from..].chunks_mut(C::GROUP * stride);
+        let across = match C::GROUP {
+            1 => &mut [],
+            _ => &mut self.across[row / C::GROUP * QUERIES + column..],
+        };
+        let mut across = across.chunks_mut(QUERIES);
+        for ((first, weights), along) in rows.zip(weights).zip(along) {
+            let across = across.next().unwrap_or_default().as_chunks_mut().0;
+            let (tile_scores, tile_d) = (&scores[first..], &d_weights[first..]);
+            let hidden = [hidden(key + first), hidden(key + first + C::GROUP - 1)];
             for line in 0..lines {
-                let at = query / WIDTH + line;
-                let sums = s.load(&statistics.sums.as_chunks().0[at]);
-                let means = s.load(&statistics.means.as_chunks().0[at]);
+                let (sums, means) = (s.load(&sums[line]), s.load(&means[line]));
                 let mut both = [s.splat(0.0); 2];
-                for (i, ds) in both[..C::GROUP].iter_mut().enumerate() {
-                    let (i, key) = (first + i, key + first + i);
-                    let x = s.sub(s.load(&scores[i].as_chunks().0[line]), sums);
+                for i in 0..C::GROUP {
+                    let key = key + first + i;
+                    let x = s.sub(s.load(&tile_scores[i].as_chunks().0[line]), sums);
                     let mut p = C::exp(s, x);
                     if diagonal {
-                        let positions = s.load(&statistics.positions.as_chunks().0[at]);
-                        p = s.keep_from(p, positions, key as f32);
+                        p = s.keep_from(p, s.load(&positions[line]), key as f32);
                     }
-                    if hidden(key) {
+                    if hidden[i] {
                         p = s.splat(0.0);
                     }
                     let w = match dropout {
                         Some(dropout) => {
-                            let row_keys = &statistics.row_keys.as_chunks().0[at];
-                            s.keep_scrambled(p, row_keys, key_word(key), dropout.threshold())
+                            let word = key_word(key);
+                            s.keep_scrambled(p, &row_keys[line], word, dropout.threshold())
                         }
                         None => p,
                     };
-                    let dp = s.load(&d_weights[i].as_chunks().0[line]);
-                    *ds = s.mul_add(w, dp, s.mul(p, means));
-                    let to = (row + i) * stride + column / C::GROUP + line * cells;
-                    C::line(s, w, &mut self.weights[to..][..cells]);
-                    C::line(s, *ds, &mut self.along[to..][..cells]);
+                    let dp = s.load(&tile_d[i].as_chunks().0[line]);
+                    let ds = s.mul_add(w, dp, s.mul(p, means));
+                    both[i] = ds;
+                    let to = i * stride + line * cells;
+                    C::line(s, w, &mut weights[to..to + cells]);
+                    C::line(s, ds, &mut along[to..to + cells]);
                 }
                 if C::GROUP > 1 {
-                    let to = (row + first) / C::GROUP * QUERIES + column + line * WIDTH;
-                    let out = &mut self.across.as_chunks_mut().0[to / WIDTH];
-                    C::across(s, both[0], both[1], out);
+                    C::across(s, both[0], both[1], &mut across[line]);
                 }
             }
         }

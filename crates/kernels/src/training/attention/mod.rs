@@ -31,9 +31,11 @@ mod forward;
 mod gradients;
 mod operands;
 
+use std::ops::Range;
+
 use super::cells::{Layout, With};
 use super::dropout::Dropout;
-use crate::lanes::WIDTH;
+use crate::lanes::{Lanes, WIDTH};
 use crate::rotary::Rotary;
 use crate::shared::SharedMut;
 use crate::team::Team;
@@ -169,6 +171,17 @@ impl<'a> Task<'a> {
     fn cell(&self, stride: usize, position: usize) -> usize {
         let head = self.index % self.shape.heads;
         (self.first_row() + position) * stride + head * self.width()
+    }
+
+    /// Asks for the head's cells of positions that will be written.
+    #[inline(always)]
+    fn ask<S: Lanes>(&self, s: S, out: &SharedMut<u32>, stride: usize, positions: Range<usize>) {
+        for position in positions.start..positions.end.min(self.shape.length) {
+            let from = self.cell(stride, position);
+            for at in (0..self.width()).step_by(WIDTH) {
+                out.prefetch(s, from + at);
+            }
+        }
     }
 
     /// Which keys are visible; `None` where all are.

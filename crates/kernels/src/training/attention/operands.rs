@@ -9,9 +9,14 @@
 //!   [`pack_features`], where pairs of features become pairs of positions, in the
 //!   panels of [`super::super::panels`].
 
+use std::ops::Range;
+
 use crate::lanes::{Lanes, WIDTH};
 use crate::training::cells::Cells;
 use crate::training::panels::{lines, starts};
+
+/// How many positions ahead of those that are being read rows are asked for.
+pub(super) const AHEAD: usize = 32;
 
 /// The rows of one head of one sequence.
 #[derive(Clone, Copy)]
@@ -30,6 +35,18 @@ impl<'a> Head<'a> {
     #[inline(always)]
     pub(super) fn row(self, position: usize) -> &'a [u32] {
         &self.cells[position * self.stride..][..self.width]
+    }
+
+    /// Asks for rows that will be read, as far as they exist. They lie far apart,
+    /// so the processor would not ask for them itself.
+    #[inline(always)]
+    pub(super) fn ask<S: Lanes>(self, s: S, positions: Range<usize>) {
+        for position in positions.start..positions.end.min(self.length) {
+            let row = self.cells.as_ptr().wrapping_add(position * self.stride);
+            for at in (0..self.width).step_by(WIDTH) {
+                s.prefetch(row.wrapping_add(at));
+            }
+        }
     }
 }
 
@@ -77,12 +94,14 @@ pub(super) fn pack_positions<S: Lanes>(s: S, head: Head, out: &mut [u32]) {
     let k = head.width;
     for column in (0..head.length).step_by(S::LINES * WIDTH) {
         let width = lines_from::<S>(column, head.length) * WIDTH;
+        head.ask(s, column + width..column + 2 * width);
         let panel = &mut out[column * k..][..k * width];
         for (first, from) in blocks(width, k) {
-            let mut block = std::array::from_fn(|i| match column + first + i < head.length {
-                true => line_of(&head.row(column + first + i)[from..]),
-                false => [0; WIDTH],
-            });
+            let mut block = [[0; WIDTH]; WIDTH];
+            let positions = column + first..head.length;
+            for (cells, position) in block.iter_mut().zip(positions) {
+                *cells = line_of(&head.row(position)[from..]);
+            }
             s.transpose(&mut block);
             let rows = panel.chunks_exact_mut(width).skip(from);
             for (cells, row) in block.iter().zip(rows) {
@@ -128,6 +147,7 @@ pub(super) fn pack_features<S: Lanes, C: Cells>(
     let (low, high) = pair.split_at_mut(features.next_multiple_of(WIDTH));
     for group in 0..k {
         let position = first + group * C::GROUP;
+        head.ask(s, position + AHEAD..position + AHEAD + C::GROUP);
         for (i, values) in [&mut *low, &mut *high][..C::GROUP].iter_mut().enumerate() {
             match position + i < head.length {
                 true => C::widen(s, head.row(position + i), &mut values[..features]),

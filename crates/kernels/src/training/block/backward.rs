@@ -17,6 +17,7 @@ use super::{
     Gradients, Layer, Saved, Scratch, WeightGradient, blocks, sum_parts, weight_gradients,
 };
 use crate::lanes::Lanes;
+use crate::norm::Statistics;
 use crate::shared::SharedMut;
 use crate::team::Team;
 use crate::training::attention;
@@ -148,6 +149,7 @@ pub fn backward(
             let kernel = Projections {
                 layer,
                 d_rows,
+                norms: &saved.norms,
                 tokens,
                 x,
                 desk,
@@ -226,8 +228,9 @@ impl CellKernel for Mlp<'_> {
         }
         to_cells::<S, C>(s, self.d, narrow);
         let d_out = Left::rows(narrow.cells(), narrow.stride());
+        let cells = &narrow.cells()[..rows * narrow.stride()];
         // SAFETY: this task alone has these tokens, here and below.
-        unsafe { to.d_out.rows::<S, C>(s, self.d, first) };
+        unsafe { to.d_out.cells::<S, C>(s, cells, narrow.stride(), first) };
 
         let before = &self.saved.hidden;
         let (stride, columns) = (hidden.stride(), hidden.values());
@@ -273,17 +276,21 @@ impl CellKernel for Mlp<'_> {
         let d_hidden = Left::rows(hidden.cells(), stride);
         let mut sink = Add::new(wide, dim);
         product_in_parts::<S, C>(s, d_hidden, rows, matrices.up.backward(), &mut sink);
-        for ((x, d_y), d_x) in (self.x.chunks_exact(dim))
+        let norms = &self.saved.norms[first..first + rows];
+        for (((x, statistics), d_y), d_x) in (self.x.chunks_exact(dim).zip(norms))
             .zip(wide.chunks_exact_mut(dim))
             .zip(self.d.chunks_exact_mut(dim))
         {
-            norm_backward(s, x, layer.vectors.norm2, d_y, d_x, weight2, bias2);
+            let norm = layer.vectors.norm2;
+            norm_backward(s, x, *statistics, norm, d_y, d_x, [weight2, bias2]);
         }
         // SAFETY: as above.
         unsafe { to.normed2.rows::<S, C>(s, wide, first) };
-        widen_rows::<S, C>(s, &self.saved.attended, first, wide);
+        let attended = &self.saved.attended;
+        let stride = attended.stride();
+        let cells = &attended.cells()[first * stride..(first + rows) * stride];
         // SAFETY: as above.
-        unsafe { to.attended.rows::<S, C>(s, wide, first) };
+        unsafe { to.attended.cells::<S, C>(s, cells, stride, first) };
     }
 }
 
@@ -297,6 +304,8 @@ struct Projections<'a> {
     layer: &'a Layer<'a>,
     /// Gradients of queries, keys and values.
     d_rows: [&'a Rows; 3],
+    /// Of all rows of the layer's input.
+    norms: &'a [Statistics],
     tokens: Range<usize>,
     x: &'a [f32],
     desk: &'a mut Desk,
@@ -314,9 +323,10 @@ impl CellKernel for Projections<'_> {
         let wide = &mut self.desk.wide[..self.x.len()];
         let dim = self.x.len() / rows;
         for (d, to) in self.d_rows.into_iter().zip(&self.to.d) {
-            widen_rows::<S, C>(s, d, first, wide);
+            let stride = d.stride();
+            let cells = &d.cells()[first * stride..(first + rows) * stride];
             // SAFETY: this task alone has these tokens.
-            unsafe { to.rows::<S, C>(s, wide, first) };
+            unsafe { to.cells::<S, C>(s, cells, stride, first) };
         }
         wide.fill(0.0);
         let linears = [&matrices.query, &matrices.key, &matrices.value];
@@ -326,23 +336,15 @@ impl CellKernel for Projections<'_> {
             product_in_parts::<S, C>(s, left, rows, linear.backward(), &mut sink);
         }
         let (weight1, bias1) = self.part.split_at_mut(dim);
-        for ((x, d_y), d_x) in (self.x.chunks_exact(dim))
+        let norms = &self.norms[first..first + rows];
+        for (((x, statistics), d_y), d_x) in (self.x.chunks_exact(dim).zip(norms))
             .zip(wide.chunks_exact_mut(dim))
             .zip(self.d.chunks_exact_mut(dim))
         {
-            norm_backward(s, x, self.layer.vectors.norm1, d_y, d_x, weight1, bias1);
+            let norm = self.layer.vectors.norm1;
+            norm_backward(s, x, *statistics, norm, d_y, d_x, [weight1, bias1]);
         }
         // SAFETY: as above.
         unsafe { self.to.normed1.rows::<S, C>(s, wide, first) };
-    }
-}
-
-/// The values of the rows from `first` on, as many as `wide` holds.
-#[inline(always)]
-fn widen_rows<S: Lanes, C: Cells>(s: S, rows: &Rows, first: usize, wide: &mut [f32]) {
-    let (stride, dim) = (rows.stride(), rows.values());
-    let cells = rows.cells().chunks_exact(stride).skip(first);
-    for (wide, cells) in wide.chunks_exact_mut(dim).zip(cells) {
-        C::widen(s, &cells[..dim.div_ceil(C::GROUP)], wide);
     }
 }

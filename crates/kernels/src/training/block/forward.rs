@@ -11,12 +11,12 @@ use std::ops::Range;
 use super::scratch::{BLOCK, Desk};
 use super::{Layer, Matrices, Saved, Scratch, blocks};
 use crate::lanes::Lanes;
-use crate::norm::layer_norm;
+use crate::norm::Statistics;
 use crate::shared::SharedMut;
 use crate::team::Team;
 use crate::training::attention;
 use crate::training::cells::{CellKernel, Cells, With};
-use crate::training::norm::{Norm, add_row};
+use crate::training::norm::{norm_rows, sum_rows};
 use crate::training::product::{product, product_in_parts};
 use crate::training::rows::Rows;
 use crate::training::sinks::{Add, Hidden, Project, ToRows};
@@ -47,14 +47,16 @@ pub fn forward(
             RowsMut::new(&mut saved.value),
             RowsMut::new(&mut saved.hidden),
         ];
+        let statistics = SharedMut::new(&mut saved.norms[..count]);
         team.run(count.div_ceil(BLOCK), &|thread, index| {
             let tokens = blocks(index, count);
             // SAFETY: one task a block of tokens, one running task a thread.
-            let (desk, out, rows) = unsafe {
+            let (desk, out, rows, statistics) = unsafe {
                 (
                     &mut desks.part(thread, 1)[0],
                     out.part(tokens.start * dim, tokens.len() * dim),
                     rows.each_ref().map(|rows| rows.part(&tokens)),
+                    statistics.part(tokens.start, tokens.len()),
                 )
             };
             isa.run(With(
@@ -65,6 +67,7 @@ pub fn forward(
                     x: &x[tokens.start * dim..tokens.end * dim],
                     desk,
                     rows,
+                    statistics,
                     out,
                 },
             ));
@@ -153,6 +156,8 @@ struct BeforeAttention<'a> {
     desk: &'a mut Desk,
     /// Queries, keys, values, hidden.
     rows: [ToRows<'a>; 4],
+    /// Of the rows of `x`.
+    statistics: &'a mut [Statistics],
     out: &'a mut [f32],
 }
 
@@ -168,7 +173,10 @@ impl CellKernel for BeforeAttention<'_> {
         let tokens = self.x.len() / dim;
         let [query, key, value, before] = self.rows;
 
-        norm_rows::<S, C>(s, self.x, vectors.norm1, wide, narrow);
+        for (statistics, x) in self.statistics.iter_mut().zip(self.x.chunks_exact(dim)) {
+            *statistics = Statistics::of(s, x);
+        }
+        norm_rows::<S, C>(s, self.x, self.statistics, vectors.norm1, narrow);
         let left = Left::rows(narrow.cells(), narrow.stride());
         let length = self.layer.tokens.length;
         let positions = (self.first..self.first + tokens).map(|token| token % length);
@@ -195,7 +203,7 @@ impl CellKernel for BeforeAttention<'_> {
             }
         }
 
-        norm_rows::<S, C>(s, self.x, vectors.norm2, wide, narrow);
+        norm_rows::<S, C>(s, self.x, self.statistics, vectors.norm2, narrow);
         let left = Left::rows(narrow.cells(), narrow.stride());
         let right = matrices.up.forward();
         let (stride, columns) = (hidden.stride(), hidden.values());
@@ -218,10 +226,9 @@ impl CellKernel for BeforeAttention<'_> {
             &mut sink,
         );
 
+        let biases = [vectors.output_bias, vectors.down_bias];
         for (out, x) in self.out.chunks_exact_mut(dim).zip(self.x.chunks_exact(dim)) {
-            out.copy_from_slice(x);
-            add_row(s, vectors.output_bias, out);
-            add_row(s, vectors.down_bias, out);
+            sum_rows(s, [x, biases[0], biases[1]], out);
         }
         let left = Left::rows(hidden.cells(), stride);
         let mut sink = Add::new(self.out, dim);
@@ -243,24 +250,6 @@ impl CellKernel for AfterAttention<'_> {
         let mut sink = Add::new(self.out, right.columns);
         product_in_parts::<S, C>(s, self.attended, tokens, right, &mut sink);
     }
-}
-
-/// Norms the rows of `x`, f32 `[rows, dim]`, into `wide` and from there into
-/// cells.
-#[inline(always)]
-pub(crate) fn norm_rows<S: Lanes, C: Cells>(
-    s: S,
-    x: &[f32],
-    norm: Norm,
-    wide: &mut [f32],
-    narrow: &mut Rows,
-) {
-    let dim = norm.weight.len();
-    let rows = x.chunks_exact(dim).zip(wide.chunks_exact_mut(dim));
-    for (x, wide) in rows {
-        layer_norm(s, x, norm.weight, norm.bias, wide);
-    }
-    to_cells::<S, C>(s, wide, narrow);
 }
 
 /// Converts rows of f32.

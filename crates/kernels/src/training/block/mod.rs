@@ -18,7 +18,6 @@ mod weight_gradients;
 
 pub use backward::backward;
 pub use forward::forward;
-pub(crate) use forward::norm_rows;
 pub use scratch::Scratch;
 pub(crate) use scratch::{BLOCK, sum_parts};
 pub(crate) use weight_gradients::{WeightGradient, weight_gradients};
@@ -29,6 +28,7 @@ use super::dropout::Dropout;
 use super::linear::Linear;
 use super::norm::Norm;
 use super::rows::Rows;
+use crate::norm::Statistics;
 use crate::rotary::Rotary;
 use crate::team::Team;
 
@@ -179,6 +179,8 @@ pub struct Saved {
     hidden: Rows,
     /// Log-sum-exp of each attention row.
     statistics: Vec<f32>,
+    /// What both norms divide each token's row by.
+    norms: Vec<Statistics>,
 }
 
 impl Saved {
@@ -192,6 +194,7 @@ impl Saved {
             attended: rows(widths.dim),
             hidden: rows(widths.hidden),
             statistics: vec![0.0; tokens * widths.heads],
+            norms: vec![Statistics::default(); tokens],
         }
     }
 }

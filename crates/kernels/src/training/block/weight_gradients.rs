@@ -11,7 +11,7 @@ use crate::team::Team;
 use crate::training::cells::{CellKernel, Cells, Layout, With};
 use crate::training::over_tokens::OverTokens;
 use crate::training::panels::width;
-use crate::training::product::{DEPTH, Sink, product};
+use crate::training::product::{DEPTH, Sink, product_before};
 use crate::training::tile::Tile;
 
 /// Rows of a block.
@@ -122,7 +122,18 @@ impl CellKernel for Block<'_> {
         let (rows, columns, all) = (self.rows.len(), self.columns.clone(), self.k);
         for from in (0..all).step_by(DEPTH) {
             let k = from..all.min(from + DEPTH);
-            product::<S, C>(s, left, rows, right, columns.clone(), k, &mut self);
+            let next = if k.end < all { k.end } else { 0 };
+            let to = all.min(next + DEPTH);
+            let (then, _) = right.panel::<S>(columns.start, next, to);
+            product_before::<S, C>(
+                s,
+                left,
+                rows,
+                right,
+                [columns.clone(), k],
+                Some(then),
+                &mut self,
+            );
         }
     }
 }

@@ -39,7 +39,8 @@ impl CellKernel for Block<'_> {
         let dim = head.norm.weight.len();
         let logits = &mut self.desk.logits[..rows * vocab_size];
         let wide = &mut self.desk.wide[..rows * dim];
-        logits_of::<S, C>(s, head, self.x, wide, &mut self.desk.narrow, logits);
+        let statistics = &mut self.desk.statistics[..];
+        logits_of::<S, C>(s, head, self.x, statistics, &mut self.desk.narrow, logits);
 
         let (norm_weight, part) = self.part.split_at_mut(dim);
         let (norm_bias, d_bias) = part.split_at_mut(dim);
@@ -71,13 +72,22 @@ impl CellKernel for Block<'_> {
         let mut sink = Add::new(wide, dim);
         product_in_parts::<S, C>(s, left, rows, head.matrix.backward(), &mut sink);
         self.d_x.fill(0.0);
-        for (((x, row), d_x), scale) in (self.x.chunks_exact(dim))
+        for ((((x, statistics), row), d_x), scale) in (self.x.chunks_exact(dim))
+            .zip(statistics)
             .zip(wide.chunks_exact_mut(dim))
             .zip(self.d_x.chunks_exact_mut(dim))
             .zip(scales)
         {
             row.iter_mut().for_each(|d_y| *d_y *= scale);
-            norm_backward(s, x, head.norm, row, d_x, norm_weight, norm_bias);
+            norm_backward(
+                s,
+                x,
+                *statistics,
+                head.norm,
+                row,
+                d_x,
+                [norm_weight, norm_bias],
+            );
             row.iter_mut().for_each(|y| *y *= scale);
         }
         // SAFETY: as above.
@@ -103,13 +113,14 @@ fn loss_of_row<S: Lanes, C: Cells>(s: S, logits: &[f32], label: usize, out: &mut
     let (lines, rest) = logits.as_chunks::<WIDTH>();
     let mut tail = [f32::NEG_INFINITY; WIDTH];
     tail[..rest.len()].copy_from_slice(rest);
-    let lines = || lines.iter().chain(std::iter::once(&tail));
-    let largest = lines().fold(s.splat(f32::MIN), |largest, line| {
-        s.max(largest, s.load(line))
-    });
-    let largest = s.largest(largest);
+    let mut most = s.load(&tail);
+    for line in lines {
+        most = s.max(most, s.load(line));
+    }
+    let largest = s.largest(most).max(f32::MIN);
     let mut sum = s.splat(0.0);
-    for (line, out) in lines().zip(out.chunks_exact_mut(WIDTH / C::GROUP)) {
+    let lines = lines.iter().chain(std::iter::once(&tail));
+    for (line, out) in lines.zip(out.chunks_exact_mut(WIDTH / C::GROUP)) {
         let e = C::exp(s, s.sub(s.load(line), s.splat(largest)));
         C::line(s, e, out);
         sum = s.add(sum, e);
@@ -149,6 +160,9 @@ unsafe fn lay_down<S: Lanes, C: Cells>(
         for line in 0..lines::<S>(column, columns) {
             let at = column + line * WIDTH;
             let mut sum = s.splat(0.0);
+            let groups = scales.len() / C::GROUP;
+            // SAFETY: the caller's.
+            let mut to = unsafe { to.line::<S>((token, column, line), (groups, C::GROUP)) };
             for row in (0..scales.len()).step_by(C::GROUP) {
                 let mut both = [s.splat(0.0); 2];
                 for i in 0..C::GROUP {
@@ -156,9 +170,9 @@ unsafe fn lay_down<S: Lanes, C: Cells>(
                     both[i] = C::widen_line(s, &cells[from..][..WIDTH / C::GROUP]);
                     sum = s.mul_add(both[i], s.splat(scales[row + i]), sum);
                 }
-                let place = (token + row, column, line);
-                // SAFETY: the caller's.
-                unsafe { to.line::<S, C>(s, place, both[0], both[1]) };
+                let mut cells = [0; WIDTH];
+                C::across(s, both[0], both[1], &mut cells);
+                to.put::<S>(row / C::GROUP, &cells);
             }
             add_part(s, sum, &mut d_bias[at..]);
         }

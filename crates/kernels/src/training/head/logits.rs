@@ -2,10 +2,11 @@
 
 use super::{BLOCK, Head, HeadScratch};
 use crate::lanes::Lanes;
+use crate::norm::Statistics;
 use crate::shared::SharedMut;
 use crate::team::Team;
-use crate::training::block::norm_rows;
 use crate::training::cells::{CellKernel, Cells, With};
+use crate::training::norm::norm_rows;
 use crate::training::product::product;
 use crate::training::rows::Rows;
 use crate::training::sinks::Logits;
@@ -17,12 +18,16 @@ pub(super) fn logits_of<S: Lanes, C: Cells>(
     s: S,
     head: &Head,
     x: &[f32],
-    wide: &mut [f32],
+    statistics: &mut [Statistics],
     narrow: &mut Rows,
     logits: &mut [f32],
 ) {
-    norm_rows::<S, C>(s, x, head.norm, wide, narrow);
-    let rows = x.len() / head.norm.weight.len();
+    let dim = head.norm.weight.len();
+    for (statistics, x) in statistics.iter_mut().zip(x.chunks_exact(dim)) {
+        *statistics = Statistics::of(s, x);
+    }
+    norm_rows::<S, C>(s, x, statistics, head.norm, narrow);
+    let rows = x.len() / dim;
     let left = Left::rows(narrow.cells(), narrow.stride());
     let right = head.matrix.forward();
     let mut sink = Logits {
@@ -73,7 +78,7 @@ pub fn each_logits<T: Send>(
             LogitsOf {
                 head,
                 x,
-                wide: &mut desk.wide[..x.len()],
+                statistics: &mut desk.statistics,
                 narrow: &mut desk.narrow,
                 logits,
             },
@@ -88,7 +93,7 @@ pub fn each_logits<T: Send>(
 struct LogitsOf<'a> {
     head: &'a Head<'a>,
     x: &'a [f32],
-    wide: &'a mut [f32],
+    statistics: &'a mut [Statistics],
     narrow: &'a mut Rows,
     logits: &'a mut [f32],
 }
@@ -96,6 +101,7 @@ struct LogitsOf<'a> {
 impl CellKernel for LogitsOf<'_> {
     #[inline(always)]
     fn run<S: Lanes, C: Cells>(self, s: S) {
-        logits_of::<S, C>(s, self.head, self.x, self.wide, self.narrow, self.logits);
+        let statistics = self.statistics;
+        logits_of::<S, C>(s, self.head, self.x, statistics, self.narrow, self.logits);
     }
 }

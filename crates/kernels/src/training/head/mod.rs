@@ -25,6 +25,7 @@ use super::norm::Norm;
 use super::over_tokens::{OverTokens, Side};
 use super::rows::Rows;
 use crate::memory::Piece;
+use crate::norm::Statistics;
 use crate::shared::SharedMut;
 use crate::team::Team;
 use gradient::Block;
@@ -79,6 +80,8 @@ pub struct HeadScratch {
 /// What a thread works on.
 struct Desk {
     wide: Vec<f32>,
+    /// Of the rows that are normed.
+    statistics: Vec<Statistics>,
     narrow: Rows,
     /// f32 `[BLOCK, vocab_size]`.
     logits: Piece<f32>,
@@ -108,6 +111,7 @@ impl HeadScratch {
         let pool = team.pool();
         let mut desk = || Desk {
             wide: vec![0.0; BLOCK * dim],
+            statistics: vec![Statistics::default(); BLOCK],
             narrow: Rows::new(pool, layout, BLOCK, dim),
             logits: pool.take(BLOCK * vocab_size),
         };
