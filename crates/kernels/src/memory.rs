@@ -39,8 +39,8 @@ unsafe impl Zero for u32 {}
 // SAFETY: arrays of numbers.
 unsafe impl<T: Zero> Zero for [T; 2] {}
 
-/// `len` zeros. Where they are many they lie in large pages, as those of a
-/// [`Pool`], but for what is left at both ends.
+/// `len` zeros. Where they are many they lie in large pages, as
+/// weights do, but for what is left at both ends.
 pub fn zeros(len: usize) -> Vec<f32> {
     let zeros = vec![0.0; len];
     let bytes = size_of_val(&zeros[..]);
