@@ -20,7 +20,7 @@ use kernels::training::head::{Head, HeadGradients, HeadScratch, Labels, loss_and
 use kernels::training::linear::Linear;
 use kernels::training::norm::Norm;
 use kernels::training::peak::peak;
-use kernels::{Team, zeros};
+use kernels::{Piece, Pool, Team};
 
 const VOCABULARY: usize = 10_000;
 /// Of measuring the tile's own rate.
@@ -28,24 +28,24 @@ const ROUNDS: usize = 9;
 const PARTS: [&str; 6] = ["pack", "embedding", "forward", "head", "backward", "adamw"];
 
 /// One parameter: values, gradient and moments.
-struct Parameter([Vec<f32>; 4]);
+struct Parameter([Piece<f32>; 4]);
 
 impl Parameter {
     /// Values that look random, in -0.05..0.05.
-    fn new(count: usize) -> Self {
+    fn new(pool: &mut Pool, count: usize) -> Self {
         let mut state = count as u32;
         let next = || {
             state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
             (state >> 8) as f32 / (1 << 24) as f32 / 10.0 - 0.05
         };
-        let mut arrays = [(); 4].map(|()| zeros(count));
+        let mut arrays = [(); 4].map(|()| pool.zeros(count));
         arrays[0].fill_with(next);
         Self(arrays)
     }
 }
 
 /// A layer's parameters: six matrices, four of norms, three biases.
-fn layer(widths: Widths) -> Vec<Parameter> {
+fn layer(pool: &mut Pool, widths: Widths) -> Vec<Parameter> {
     let Widths { dim, hidden, .. } = widths;
     let square = dim * dim;
     let matrices = [square, square, square, square, hidden * dim, hidden * dim];
@@ -53,7 +53,7 @@ fn layer(widths: Widths) -> Vec<Parameter> {
     matrices
         .into_iter()
         .chain(vectors)
-        .map(Parameter::new)
+        .map(|count| Parameter::new(pool, count))
         .collect()
 }
 
@@ -104,7 +104,7 @@ fn main() {
     let team = &mut Team::new(0);
     let layout = Layout::of(precision, team.isa());
 
-    let mut network: Vec<_> = (0..layers).map(|_| layer(widths)).collect();
+    let mut network: Vec<_> = (0..layers).map(|_| layer(team.pool(), widths)).collect();
     let ends = [
         VOCABULARY * dim,
         length * dim,
@@ -113,7 +113,7 @@ fn main() {
         VOCABULARY * dim,
         VOCABULARY,
     ];
-    let mut ends: Vec<_> = ends.into_iter().map(Parameter::new).collect();
+    let mut ends: Vec<_> = ends.map(|count| Parameter::new(team.pool(), count)).into();
     let mut matrices: Vec<_> = (0..layers)
         .map(|_| Matrices::new(team, layout, widths, true))
         .collect();
@@ -123,8 +123,10 @@ fn main() {
     let mut saved: Vec<_> = (0..layers)
         .map(|_| Saved::new(team, layout, widths, count))
         .collect();
-    let mut streams: Vec<_> = (0..=layers).map(|_| zeros(count * dim)).collect();
-    let mut d = zeros(count * dim);
+    let mut streams: Vec<_> = (0..=layers)
+        .map(|_| team.pool().zeros(count * dim))
+        .collect();
+    let mut d = team.pool().zeros(count * dim);
     let ids: Vec<u32> = (0..count).map(|i| (i * 7919 % VOCABULARY) as u32).collect();
     let labels: Vec<_> = ids.iter().map(|id| Some(*id as usize)).collect();
 

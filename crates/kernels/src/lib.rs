@@ -49,7 +49,7 @@ pub use attention::{Attention, Caches, Prefix, Span};
 pub use cache::{CacheShape, HeadCache};
 pub use isa::Isa;
 pub use matrix::{Matrix, WeightFormat};
-pub use memory::{copied, zeros};
+pub use memory::{Piece, Pool};
 pub use product::{Output, Product, Then, products};
 pub use rotary::Rotary;
 pub use team::Team;

@@ -1,4 +1,5 @@
-//! Memory for what every step reads whole: weights and caches.
+//! Memory for what every step reads whole: weights, caches, parameters and all
+//! that belongs to them.
 //!
 //! It is taken in large chunks that ask the system for pages of 2 MB (on Linux, by
 //! `madvise`). With pages of 4 KB a processor spends a good part of such reading on
@@ -38,26 +39,6 @@ unsafe impl Zero for f32 {}
 unsafe impl Zero for u32 {}
 // SAFETY: arrays of numbers.
 unsafe impl<T: Zero> Zero for [T; 2] {}
-
-/// `len` zeros. Where they are many they lie in large pages, as
-/// weights do, but for what is left at both ends.
-pub fn zeros(len: usize) -> Vec<f32> {
-    let zeros = vec![0.0; len];
-    let bytes = size_of_val(&zeros[..]);
-    let before = zeros.as_ptr().addr().wrapping_neg() % PAGE;
-    if let Some(rest) = bytes.checked_sub(before + PAGE) {
-        let whole = rest / PAGE * PAGE + PAGE;
-        advise(zeros.as_ptr().wrapping_byte_add(before).cast(), whole);
-    }
-    zeros
-}
-
-/// `values` in memory as that of [`zeros`].
-pub fn copied(values: &[f32]) -> Vec<f32> {
-    let mut copy = zeros(values.len());
-    copy.copy_from_slice(values);
-    copy
-}
 
 /// Asks for large pages for memory that begins with one.
 fn advise(start: *const u8, bytes: usize) {
@@ -108,15 +89,27 @@ impl Drop for Chunk {
     }
 }
 
-/// Hands out pieces.
+/// Hands out pieces. Memory is given back when no piece of a chunk is left.
 #[derive(Default)]
-pub(crate) struct Pool {
+pub struct Pool {
     chunk: Option<Arc<Chunk>>,
     /// The part of the chunk that is not handed out yet.
     free: std::ops::Range<usize>,
 }
 
 impl Pool {
+    /// `len` zeros.
+    pub fn zeros(&mut self, len: usize) -> Piece<f32> {
+        self.take(len)
+    }
+
+    /// A copy of `values`.
+    pub fn copied(&mut self, values: &[f32]) -> Piece<f32> {
+        let mut copy = self.zeros(values.len());
+        copy.copy_from_slice(values);
+        copy
+    }
+
     /// `len` values, all zero.
     pub(crate) fn take<T: Zero>(&mut self, len: usize) -> Piece<T> {
         Piece(self.stripes(1, bytes_of::<T>(len)).take(len))
@@ -158,8 +151,8 @@ pub(crate) fn bytes_of<T>(len: usize) -> usize {
     bytes
 }
 
-/// A part of a chunk, handed out once.
-pub(crate) struct Piece<T>(Striped<T>);
+/// Values in a [`Pool`]'s memory: a part of a chunk, handed out once.
+pub struct Piece<T>(Striped<T>);
 
 impl<T> Deref for Piece<T> {
     type Target = [T];

@@ -204,7 +204,7 @@ impl Team {
     }
 
     /// Memory for what its kernels read.
-    pub(crate) fn pool(&mut self) -> &mut Pool {
+    pub fn pool(&mut self) -> &mut Pool {
         &mut self.pool
     }
 

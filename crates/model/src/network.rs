@@ -2,7 +2,7 @@
 
 use burn::module::Module;
 use burn::tensor::Device;
-use kernels::Team;
+use kernels::{Piece, Pool, Team};
 use rayon::prelude::*;
 use thiserror::Error;
 
@@ -128,7 +128,7 @@ impl Network {
         batch: &Batch,
         dropout: Option<Dropout>,
         before: u32,
-        mean: &mut Vec<Vec<f32>>,
+        mean: &mut Vec<Piece<f32>>,
     ) -> Result<f64, ComputeError> {
         let share = 1.0 / (before + 1) as f32;
         match self {
@@ -136,7 +136,7 @@ impl Network {
                 if mean.is_empty() {
                     mean.extend(fused.zeros());
                 } else if before > 0 {
-                    let scale = |values: &mut Vec<f32>| {
+                    let scale = |values: &mut Piece<f32>| {
                         let chunks = values.par_chunks_mut(1 << 15);
                         chunks.for_each(|chunk| chunk.iter_mut().for_each(|x| *x *= 1.0 - share));
                     };
@@ -147,7 +147,8 @@ impl Network {
             Self::Composite(composite) => {
                 let (loss, gradients) = composite.model()?.loss_and_gradients(batch, dropout)?;
                 if before == 0 {
-                    *mean = gradients;
+                    let mut pool = Pool::default();
+                    *mean = gradients.iter().map(|new| pool.copied(new)).collect();
                     return Ok(loss);
                 }
                 for (mean, new) in mean.iter_mut().zip(&gradients) {

@@ -3,7 +3,7 @@
 
 use kernels::training::adamw::{BETA1, BETA2, Update, adamw};
 use kernels::training::squares::sum_of_squares;
-use kernels::{copied, zeros};
+use kernels::{Piece, Pool};
 use model::{ComputeError, ModelConfig, Network, Parameter, Weights, WeightsError, parameters};
 
 use crate::schedule::Schedule;
@@ -19,16 +19,15 @@ pub struct Step {
 
 /// The optimiser with its state, all f32, in the order of
 /// [`model::parameters()`].
-#[derive(Debug, Clone)]
 pub struct Optimiser {
     parameters: Vec<Parameter>,
     schedule: Schedule,
     global_norm: f32,
     weight_decay: f32,
-    first: Vec<Vec<f32>>,
-    second: Vec<Vec<f32>>,
+    first: Vec<Piece<f32>>,
+    second: Vec<Piece<f32>>,
     steps: u64,
-    accumulated: Vec<Vec<f32>>,
+    accumulated: Vec<Piece<f32>>,
     accumulations: u32,
 }
 
@@ -43,10 +42,11 @@ impl Optimiser {
         weight_decay: f32,
     ) -> Self {
         let parameters = parameters(config);
-        let none = || {
+        let mut pool = Pool::default();
+        let mut none = || {
             let count = |parameter: &Parameter| parameter.shape.iter().product();
-            let zeros = parameters.iter().map(|parameter| zeros(count(parameter)));
-            zeros.collect()
+            let counts = parameters.iter().map(count);
+            counts.map(|count| pool.zeros(count)).collect()
         };
         Self {
             first: none(),
@@ -73,7 +73,7 @@ impl Optimiser {
 
     /// The mean of the accumulated gradients, for the next micro batch's to be
     /// added to, and how many it is the mean of.
-    pub fn accumulated(&mut self) -> (u32, &mut Vec<Vec<f32>>) {
+    pub fn accumulated(&mut self) -> (u32, &mut Vec<Piece<f32>>) {
         (self.accumulations, &mut self.accumulated)
     }
 
@@ -155,7 +155,7 @@ impl Optimiser {
         ] {
             for (parameter, values) in self.parameters.iter().zip(all) {
                 let name = format!("{part}.{}", parameter.name);
-                weights.insert(name, parameter.shape.clone(), values.clone());
+                weights.insert(name, parameter.shape.clone(), values.to_vec());
             }
         }
         weights
@@ -172,12 +172,13 @@ impl Optimiser {
         steps: u64,
         accumulations: u32,
     ) -> Result<(), WeightsError> {
-        let mut read = |part: &str| -> Result<Vec<Vec<f32>>, WeightsError> {
+        let mut pool = Pool::default();
+        let mut read = |part: &str| -> Result<Vec<Piece<f32>>, WeightsError> {
             let take = |parameter: &Parameter| {
                 let name = format!("{part}.{}", parameter.name);
                 let array = state.take(&name)?;
                 if array.shape == parameter.shape {
-                    return Ok(copied(&array.values));
+                    return Ok(pool.copied(&array.values));
                 }
                 Err(WeightsError::Shape {
                     name,

@@ -1,5 +1,7 @@
 //! The sum of the squares of all gradients, for clipping them.
 
+use std::ops::Deref;
+
 use crate::isa::Kernel;
 use crate::lanes::{Lanes, WIDTH};
 use crate::team::Team;
@@ -9,7 +11,7 @@ const CHUNK: usize = 1 << 15;
 
 /// The sum of the squares of all values, f32, in f64. The order of the sum
 /// depends on the arrays' lengths alone.
-pub fn sum_of_squares(team: &mut Team, arrays: &[Vec<f32>]) -> f64 {
+pub fn sum_of_squares(team: &mut Team, arrays: &[impl Deref<Target = [f32]>]) -> f64 {
     let chunks: Vec<_> = arrays.iter().flat_map(|a| a.chunks(CHUNK)).collect();
     let mut sums = vec![0.0; chunks.len()];
     let isa = team.isa();

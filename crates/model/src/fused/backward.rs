@@ -1,5 +1,6 @@
 //! Loss and gradients.
 
+use kernels::Piece;
 use kernels::training::block;
 use kernels::training::embedding::embed_backward;
 use kernels::training::head::{Labels, loss_and_gradient};
@@ -19,7 +20,7 @@ impl Fused {
         batch: &Batch,
         dropout: Option<Dropout>,
         share: f32,
-        gradients: &mut [Vec<f32>],
+        gradients: &mut [Piece<f32>],
     ) -> f64 {
         let input = self.prepare(batch);
         let last = self.forward(&input, dropout);

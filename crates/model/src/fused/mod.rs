@@ -18,7 +18,7 @@ use kernels::training::cells::Layout;
 pub use kernels::training::cells::Precision;
 use kernels::training::head::Head;
 use kernels::training::linear::Linear;
-use kernels::{Rotary, Team, copied, zeros};
+use kernels::{Piece, Rotary, Team};
 
 use crate::batch::Batch;
 use crate::config::ModelConfig;
@@ -34,7 +34,7 @@ pub struct Fused {
     team: Team,
     list: Vec<Parameter>,
     /// In the order of [`parameters`].
-    values: Vec<Vec<f32>>,
+    values: Vec<Piece<f32>>,
     packed: Packed,
     rotary: Option<Rotary>,
     plan: Plan,
@@ -50,7 +50,7 @@ struct Packed {
 
 impl Packed {
     /// The end of the network.
-    fn head<'a>(&'a self, config: &ModelConfig, values: &'a [Vec<f32>]) -> Head<'a> {
+    fn head<'a>(&'a self, config: &ModelConfig, values: &'a [Piece<f32>]) -> Head<'a> {
         let values = Parts::of(config, values);
         Head {
             norm: values.norm(),
@@ -75,11 +75,12 @@ impl Fused {
     ) -> Result<Self, WeightsError> {
         weights.check(config)?;
         let list = parameters(config);
+        let mut team = Team::new(threads);
+        let pool = team.pool();
         let values = list
             .iter()
-            .map(|parameter| Ok(copied(&weights.take(&parameter.name)?.values)))
+            .map(|parameter| Ok(pool.copied(&weights.take(&parameter.name)?.values)))
             .collect::<Result<Vec<_>, WeightsError>>()?;
-        let mut team = Team::new(threads);
         let layout = match config.head_dim.is_multiple_of(2) {
             true => Layout::of(precision, team.isa()),
             // Two values of a pair may not belong to two heads.
@@ -115,16 +116,17 @@ impl Fused {
         let mut weights = Weights::default();
         for (parameter, values) in self.list.iter().zip(&self.values) {
             let Parameter { name, shape, .. } = parameter.clone();
-            weights.insert(name, shape, values.clone());
+            weights.insert(name, shape, values.to_vec());
         }
         weights
     }
 
     /// Gradients of all parameters, zeros.
-    pub fn zeros(&self) -> Vec<Vec<f32>> {
+    pub fn zeros(&mut self) -> Vec<Piece<f32>> {
+        let pool = self.team.pool();
         self.values
             .iter()
-            .map(|values| zeros(values.len()))
+            .map(|values| pool.zeros(values.len()))
             .collect()
     }
 
@@ -134,7 +136,7 @@ impl Fused {
     }
 
     /// All parameters, to be changed in place, and the threads to do it with.
-    pub fn parameters_mut(&mut self) -> (&mut Team, &mut [Vec<f32>]) {
+    pub fn parameters_mut(&mut self) -> (&mut Team, &mut [Piece<f32>]) {
         self.packed.stale = true;
         (&mut self.team, &mut self.values)
     }

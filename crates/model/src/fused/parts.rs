@@ -1,6 +1,7 @@
 //! Which of the parameters is which, in the order of
 //! [`parameters`](crate::parameters()).
 
+use kernels::Piece;
 use kernels::training::block::{Gradients, Vectors, Widths};
 use kernels::training::head::HeadGradients;
 use kernels::training::norm::Norm;
@@ -60,8 +61,8 @@ impl<T> Parts<T> {
 
 impl<'a> Parts<&'a [f32]> {
     /// Of parameters.
-    pub(super) fn of(config: &ModelConfig, values: &'a [Vec<f32>]) -> Self {
-        Self::new(config, values.iter().map(Vec::as_slice))
+    pub(super) fn of(config: &ModelConfig, values: &'a [Piece<f32>]) -> Self {
+        Self::new(config, values.iter().map(|values| &values[..]))
     }
 
     /// The matrices of a layer, in the order of `Matrices::pack`.
@@ -108,8 +109,8 @@ impl<'a> Parts<&'a [f32]> {
 
 impl<'a> Parts<&'a mut [f32]> {
     /// Of gradients.
-    pub(super) fn of_mut(config: &ModelConfig, gradients: &'a mut [Vec<f32>]) -> Self {
-        Self::new(config, gradients.iter_mut().map(Vec::as_mut_slice))
+    pub(super) fn of_mut(config: &ModelConfig, gradients: &'a mut [Piece<f32>]) -> Self {
+        Self::new(config, gradients.iter_mut().map(|values| &mut values[..]))
     }
 
     /// Those of the end, as the kernels add to them.

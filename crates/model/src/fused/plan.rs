@@ -4,7 +4,7 @@
 use kernels::training::block::{Saved, Scratch, Tokens};
 use kernels::training::cells::Layout;
 use kernels::training::head::HeadScratch;
-use kernels::{Team, zeros};
+use kernels::{Piece, Team};
 
 use super::parts;
 use crate::config::ModelConfig;
@@ -24,13 +24,13 @@ pub(super) struct Plan {
 pub(super) struct Buffers {
     /// What goes into each layer and out of the last, f32 `[tokens, dim]`. When
     /// there is no backward pass, two that take turns.
-    pub(super) streams: Vec<Vec<f32>>,
+    pub(super) streams: Vec<Piece<f32>>,
     /// What each layer keeps for its backward pass; one for all without.
     pub(super) saved: Vec<Saved>,
     pub(super) scratch: Scratch,
     pub(super) head: HeadScratch,
     /// Gradient of a stream, f32 `[tokens, dim]`.
-    pub(super) d: Vec<f32>,
+    pub(super) d: Piece<f32>,
 }
 
 impl Plan {
@@ -79,19 +79,19 @@ impl Buffers {
     ) -> Self {
         let count = room.count();
         let widths = parts::widths(config);
-        let floats = || zeros(count * config.dim);
+        let stream = count * config.dim;
         let (streams, saved) = match backward {
             true => (config.num_layers + 1, config.num_layers),
             false => (2, 1),
         };
         Self {
-            streams: (0..streams).map(|_| floats()).collect(),
+            streams: (0..streams).map(|_| team.pool().zeros(stream)).collect(),
             saved: (0..saved)
                 .map(|_| Saved::new(team, layout, widths, count))
                 .collect(),
             scratch: Scratch::new(team, layout, widths, room, backward),
             head: HeadScratch::new(team, layout, config.dim, config.vocab_size, count, backward),
-            d: if backward { floats() } else { Vec::new() },
+            d: team.pool().zeros(if backward { stream } else { 0 }),
         }
     }
 }

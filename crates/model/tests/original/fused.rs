@@ -11,12 +11,6 @@ fn fused(config: &ModelConfig, weights: Weights, precision: Precision) -> Fused 
     Fused::new(config, weights, precision, true, 2).unwrap()
 }
 
-fn zeros(config: &ModelConfig) -> Vec<Vec<f32>> {
-    let count = |parameter: &model::Parameter| parameter.shape.iter().product();
-    let list = parameters(config);
-    list.iter().map(|p| vec![0.0; count(p)]).collect()
-}
-
 #[test]
 fn logits_losses_and_gradients_are_the_original_s() {
     let mut model = fused(&config(), arrays("weights_f32.safetensors"), Precision::F32);
@@ -26,7 +20,7 @@ fn logits_losses_and_gradients_are_the_original_s() {
     assert!(difference_of_logits < 2e-6, "{difference_of_logits}");
 
     let losses = &meta()["f32"]["losses_all_batches"];
-    let mut gradients = zeros(&config());
+    let mut gradients = model.zeros();
     let loss = model.loss_and_gradients(&batch(0), None, 1.0, &mut gradients);
     assert!((loss / losses[0][0].as_f64().unwrap() - 1.0).abs() < 1e-6);
     let expected = arrays("grads_f32.safetensors");
@@ -102,7 +96,7 @@ fn compare(precision: Precision, tolerance: f32) {
         let batch = sequences(rows, length, vocab_size, &mut rng);
         for dropout in [None, Dropout::new(0.3, rng.random())] {
             let (loss, expected) = composite.loss_and_gradients(&batch, dropout).unwrap();
-            let mut gradients = zeros(&config);
+            let mut gradients = model.zeros();
             let found = model.loss_and_gradients(&batch, dropout, 0.5, &mut gradients);
             let shape = format!("{heads} x {head_dim}, {rows} x {length}, dropout {dropout:?}");
             let relative = (found / loss - 1.0).abs() as f32;
