@@ -60,34 +60,41 @@ pub(crate) fn norm_backward<S: Lanes>(
 ) {
     let dim = x.len();
     let Statistics { mean, inverse } = statistics;
-    let scale = s.splat(inverse);
+    let count = dim / WIDTH;
+    let full = count * WIDTH;
     let (mut sum, mut sum_h) = (s.splat(0.0), s.splat(0.0));
     let (mut rest, mut rest_h) = (0.0, 0.0);
-    let full = dim - dim % WIDTH;
-    for i in (0..full).step_by(WIDTH) {
-        let h = statistics.normed(s, s.load(line(x, i)));
-        let g = s.mul(s.load(line(d_y, i)), s.load(line(norm.weight, i)));
-        sum = s.add(sum, g);
-        sum_h = s.mul_add(g, h, sum_h);
-    }
     for i in full..dim {
         let g = d_y[i] * norm.weight[i];
         rest += g;
         rest_h += g * (x[i] - mean) * inverse;
     }
+    // In the loops nothing is looked up.
+    let (x_lines, weight) = (lines(x, count), lines(norm.weight, count));
+    let bias = lines(norm.bias, count);
+    let y_lines = lines_mut(d_y, count);
+    for i in 0..count {
+        let h = statistics.normed(s, s.load(&x_lines[i]));
+        let g = s.mul(s.load(&y_lines[i]), s.load(&weight[i]));
+        sum = s.add(sum, g);
+        sum_h = s.mul_add(g, h, sum_h);
+    }
     let mean_g = (s.sum(sum) + rest) / dim as f32;
     let mean_gh = (s.sum(sum_h) + rest_h) / dim as f32;
 
+    let scale = s.splat(inverse);
     let (lanes_g, lanes_gh) = (s.splat(mean_g), s.splat(mean_gh));
-    for i in (0..full).step_by(WIDTH) {
-        let h = statistics.normed(s, s.load(line(x, i)));
-        let (d, w) = (s.load(line(d_y, i)), s.load(line(norm.weight, i)));
+    let x_gradient = lines_mut(d_x, count);
+    let (of_weight, of_bias) = (lines_mut(d_weight, count), lines_mut(d_bias, count));
+    for i in 0..count {
+        let h = statistics.normed(s, s.load(&x_lines[i]));
+        let (d, w) = (s.load(&y_lines[i]), s.load(&weight[i]));
         let g = s.sub(s.mul(d, w), s.mul_add(h, lanes_gh, lanes_g));
-        add(s, d_x, i, s.mul(g, scale));
-        add(s, d_weight, i, s.mul(d, h));
-        add(s, d_bias, i, d);
-        let y = s.mul_add(h, w, s.load(line(norm.bias, i)));
-        s.store(y, line_mut(d_y, i));
+        add(s, &mut x_gradient[i], s.mul(g, scale));
+        add(s, &mut of_weight[i], s.mul(d, h));
+        add(s, &mut of_bias[i], d);
+        let y = s.mul_add(h, w, s.load(&bias[i]));
+        s.store(y, &mut y_lines[i]);
     }
     for i in full..dim {
         let h = (x[i] - mean) * inverse;
@@ -102,12 +109,14 @@ pub(crate) fn norm_backward<S: Lanes>(
 /// The sum of three rows, all as long as `out`.
 #[inline(always)]
 pub(crate) fn sum_rows<S: Lanes>(s: S, [a, b, c]: [&[f32]; 3], out: &mut [f32]) {
-    let full = out.len() - out.len() % WIDTH;
-    for i in (0..full).step_by(WIDTH) {
-        let sum = s.add(s.load(line(a, i)), s.load(line(b, i)));
-        s.store(s.add(sum, s.load(line(c, i))), line_mut(out, i));
+    let count = out.len() / WIDTH;
+    let (a_lines, b_lines, c_lines) = (lines(a, count), lines(b, count), lines(c, count));
+    let out_lines = lines_mut(out, count);
+    for i in 0..count {
+        let sum = s.add(s.load(&a_lines[i]), s.load(&b_lines[i]));
+        s.store(s.add(sum, s.load(&c_lines[i])), &mut out_lines[i]);
     }
-    for i in full..out.len() {
+    for i in count * WIDTH..out.len() {
         out[i] = a[i] + b[i] + c[i];
     }
 }
@@ -115,27 +124,28 @@ pub(crate) fn sum_rows<S: Lanes>(s: S, [a, b, c]: [&[f32]; 3], out: &mut [f32]) 
 /// Adds `row` to `sum`, both of the same length.
 #[inline(always)]
 pub(crate) fn add_row<S: Lanes>(s: S, row: &[f32], sum: &mut [f32]) {
-    let full = row.len() - row.len() % WIDTH;
-    for i in (0..full).step_by(WIDTH) {
-        add(s, sum, i, s.load(line(row, i)));
+    let count = row.len() / WIDTH;
+    let (row_lines, sum_lines) = (lines(row, count), lines_mut(sum, count));
+    for i in 0..count {
+        add(s, &mut sum_lines[i], s.load(&row_lines[i]));
     }
-    for i in full..row.len() {
+    for i in count * WIDTH..row.len() {
         sum[i] += row[i];
     }
 }
 
+/// The first `count` lines of `values`.
 #[inline(always)]
-fn line(values: &[f32], from: usize) -> &[f32; WIDTH] {
-    &values[from..].as_chunks().0[0]
+fn lines(values: &[f32], count: usize) -> &[[f32; WIDTH]] {
+    &values.as_chunks().0[..count]
 }
 
 #[inline(always)]
-fn line_mut(values: &mut [f32], from: usize) -> &mut [f32; WIDTH] {
-    &mut values[from..].as_chunks_mut().0[0]
+fn lines_mut(values: &mut [f32], count: usize) -> &mut [[f32; WIDTH]] {
+    &mut values.as_chunks_mut().0[..count]
 }
 
 #[inline(always)]
-fn add<S: Lanes>(s: S, out: &mut [f32], from: usize, value: S::F) {
-    let out = line_mut(out, from);
+fn add<S: Lanes>(s: S, out: &mut [f32; WIDTH], value: S::F) {
     s.store(s.add(s.load(out), value), out);
 }

@@ -105,7 +105,9 @@ pub(crate) fn pack_transposed<S: Lanes, C: Cells>(
                 C::lines(s, lines, cells);
             }
             s.transpose(&mut block);
-            let rows = out.as_chunks_mut::<WIDTH>().0[from * lines..].chunks_mut(lines);
+            let cells = &mut out.as_chunks_mut::<WIDTH>().0[from * lines..];
+            ask_ahead(s, cells, 2 * WIDTH * lines + line..3 * WIDTH * lines, lines);
+            let rows = cells.chunks_mut(lines);
             for (cells, out) in block.iter().zip(rows.take(depth - from)) {
                 out[line] = *cells;
             }
@@ -130,6 +132,7 @@ pub(crate) fn pack_across<S: Lanes, C: Cells>(
     let depth = rows.div_ceil(C::GROUP);
     let groups = out.as_chunks_mut::<WIDTH>().0.chunks_exact_mut(lines);
     for (group, cells) in groups.take(depth).enumerate() {
+        ask_ahead(s, cells, 8 * lines..9 * lines, 1);
         for (line, cells) in cells.iter_mut().enumerate() {
             let first = column + WIDTH * line;
             let mut both = [s.splat(0.0); 2];
@@ -139,5 +142,14 @@ pub(crate) fn pack_across<S: Lanes, C: Cells>(
             }
             C::across(s, both[0], both[1], cells);
         }
+    }
+}
+
+/// Asks for cells that will be written, `ahead` of the first of `cells`, each
+/// `step`th line: a store to memory that is not in the cache waits.
+#[inline(always)]
+fn ask_ahead<S: Lanes>(s: S, cells: &[[u32; WIDTH]], ahead: Range<usize>, step: usize) {
+    for line in ahead.step_by(step) {
+        s.prefetch(cells.as_ptr().wrapping_add(line));
     }
 }

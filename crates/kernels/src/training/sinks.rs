@@ -216,47 +216,70 @@ impl<S: Lanes, C: Cells> Sink<S> for HiddenGradient<'_, C> {
     }
     #[inline(always)]
     fn take(&mut self, s: S, tile: &Tile, row: usize, column: usize) {
+        match lines::<S>(column, self.gradient.columns) {
+            3 => self.lines::<S, 3>(s, tile, row, column),
+            2 => self.lines::<S, 2>(s, tile, row, column),
+            _ => self.lines::<S, 1>(s, tile, row, column),
+        }
+    }
+}
+
+impl<'a, C: Cells> HiddenGradient<'a, C> {
+    /// Takes a tile of `L` lines of columns.
+    #[inline(always)]
+    fn lines<S: Lanes, const L: usize>(&mut self, s: S, tile: &Tile, row: usize, column: usize) {
         let height = (self.rows - row).min(S::HEIGHT);
         let (zero, groups) = (s.splat(0.0), height.div_ceil(C::GROUP));
-        let before = &self.before[row * self.stride..];
-        for line in 0..lines::<S>(column, self.gradient.columns) {
-            let first = column + line * WIDTH;
-            let (place, groups) = ((self.token + row, column, line), (groups, C::GROUP));
-            // SAFETY: the tokens of this block are written by this task alone, and
-            // each panel of columns once.
-            let (mut to_active, mut to_gradient) = unsafe {
-                (
-                    self.active.line::<S>(place, groups),
-                    self.over_tokens.line::<S>(place, groups),
-                )
-            };
-            let mut sum = zero;
-            for group in 0..groups.0 {
-                let (mut active, mut gradient) = ([zero; 2], [zero; 2]);
-                for i in 0..C::GROUP {
-                    let place = group * C::GROUP + i;
-                    if place >= height {
-                        break;
-                    }
-                    let cells = place * self.stride + first / C::GROUP;
-                    let x = C::widen_line(s, &before[cells..][..WIDTH / C::GROUP]);
-                    let d_y = s.load(&tile[place].as_chunks().0[line]);
+        let to = |operand: &'a Writer<'a>| {
+            std::array::from_fn(|line| {
+                let place = (self.token + row, column, line);
+                // SAFETY: the tokens of this block are written by this task alone, and
+                // each panel of columns once.
+                unsafe { operand.line::<S>(place, (groups, C::GROUP)) }
+            })
+        };
+        let mut to_active: [_; L] = to(self.active);
+        let mut to_gradient: [_; L] = to(self.over_tokens);
+        let cells = WIDTH / C::GROUP;
+        let mut sums = [zero; L];
+        for group in 0..groups {
+            let (mut active, mut gradient) = ([[zero; 2]; L], [[zero; 2]; L]);
+            for i in 0..C::GROUP {
+                let place = group * C::GROUP + i;
+                if place >= height {
+                    break;
+                }
+                let before = &self.before[(row + place) * self.stride + column / C::GROUP..];
+                let before = &before[..L * cells];
+                let rows = &mut self.gradient;
+                let out = &mut rows.rows[(row + place) * rows.stride + column / C::GROUP..];
+                let out = &mut out[..L * cells];
+                let d_y = &tile[place].as_chunks().0[..L];
+                for line in 0..L {
+                    let x = C::widen_line(s, &before[line * cells..][..cells]);
                     let sigmoid = sigmoid::<S, C>(s, x);
                     let y = s.mul(x, sigmoid);
                     // sigmoid (1 + x (1 - sigmoid)) = sigmoid + y (1 - sigmoid)
                     let rest = s.sub(s.splat(1.0), sigmoid);
-                    let d_x = s.mul(d_y, s.mul_add(y, rest, sigmoid));
-                    self.gradient.line::<S, C>(s, row + place, first, d_x);
-                    (active[i], gradient[i]) = (y, d_x);
-                    sum = s.add(sum, d_x);
+                    let d_x = s.mul(s.load(&d_y[line]), s.mul_add(y, rest, sigmoid));
+                    C::line(s, d_x, &mut out[line * cells..][..cells]);
+                    (active[line][i], gradient[line][i]) = (y, d_x);
+                    sums[line] = s.add(sums[line], d_x);
                 }
-                let mut cells = [0; WIDTH];
-                C::across(s, active[0], active[1], &mut cells);
-                to_active.put::<S>(group, &cells);
-                C::across(s, gradient[0], gradient[1], &mut cells);
-                to_gradient.put::<S>(group, &cells);
             }
-            add_part(s, sum, &mut self.d_bias[first..]);
+            for line in 0..L {
+                for (values, to) in [
+                    (active[line], &mut to_active[line]),
+                    (gradient[line], &mut to_gradient[line]),
+                ] {
+                    let mut cells = [0; WIDTH];
+                    C::across(s, values[0], values[1], &mut cells);
+                    to.put::<S>(group, &cells);
+                }
+            }
+        }
+        for (line, sum) in sums.into_iter().enumerate() {
+            add_part(s, sum, &mut self.d_bias[column + line * WIDTH..]);
         }
     }
 }
