@@ -1,6 +1,9 @@
 //! Embeddings: a token's vector plus, where positions are learned, its
 //! position's, and the way back.
 
+use super::norm::add_row;
+use crate::isa::Kernel;
+use crate::lanes::{Lanes, WIDTH};
 use crate::shared::SharedMut;
 use crate::team::Team;
 
@@ -8,6 +11,8 @@ use crate::team::Team;
 const COLUMNS: usize = 64;
 /// Tokens that one task of the forward pass looks up.
 const TOKENS: usize = 256;
+/// Tokens between asking for a vector and reading it.
+const AHEAD: usize = 4;
 
 /// `out[i] = table[ids[i]] + positions[i % length]`, without the second term
 /// where there are no `positions`. `table` and `positions` are f32 `[_, dim]`,
@@ -23,19 +28,55 @@ pub fn embed(
 ) {
     assert_eq!(out.len(), ids.len() * dim, "out is not [ids, dim]");
     let shared = SharedMut::new(out);
+    let isa = team.isa();
     team.run(ids.len().div_ceil(TOKENS), &|_, task| {
         let first = task * TOKENS;
         let ids = &ids[first..ids.len().min(first + TOKENS)];
-        // SAFETY: one task for these tokens.
-        let out = unsafe { shared.part(first * dim, ids.len() * dim) };
-        for ((i, id), out) in ids.iter().enumerate().zip(out.chunks_exact_mut(dim)) {
-            out.copy_from_slice(&table[*id as usize * dim..][..dim]);
-            if let Some(positions) = positions {
-                let position = &positions[(first + i) % length * dim..][..dim];
-                out.iter_mut().zip(position).for_each(|(out, b)| *out += b);
+        isa.run(Embed {
+            ids,
+            first,
+            length,
+            table,
+            positions,
+            dim,
+            // SAFETY: one task for these tokens.
+            out: unsafe { shared.part(first * dim, ids.len() * dim) },
+        });
+    });
+}
+
+/// Some tokens.
+struct Embed<'a> {
+    ids: &'a [u32],
+    /// Which token the first is.
+    first: usize,
+    length: usize,
+    table: &'a [f32],
+    positions: Option<&'a [f32]>,
+    dim: usize,
+    out: &'a mut [f32],
+}
+
+impl Kernel for Embed<'_> {
+    type Output = ();
+    #[inline(always)]
+    fn run<S: Lanes>(self, s: S) {
+        let dim = self.dim;
+        for (i, out) in self.out.chunks_exact_mut(dim).enumerate() {
+            // Tokens lie anywhere in the table.
+            if let Some(later) = self.ids.get(i + AHEAD) {
+                let vector = &self.table[*later as usize * dim..][..dim];
+                for line in vector.chunks(WIDTH) {
+                    s.prefetch(line.as_ptr());
+                }
+            }
+            out.copy_from_slice(&self.table[self.ids[i] as usize * dim..][..dim]);
+            if let Some(positions) = self.positions {
+                let position = (self.first + i) % self.length;
+                add_row(s, &positions[position * dim..][..dim], out);
             }
         }
-    });
+    }
 }
 
 /// Adds the gradients of the tables, given that of the sum. Each task takes a
