@@ -172,6 +172,38 @@ pub trait Lanes: Copy + Send + Sync {
         self.load(&values)
     }
 
+    /// The sums of a tile of four rows of f32 by one line, all given as bits:
+    /// `sum over k of left[row * row_step + k * k_step] * right[k][lane]`. Meanwhile
+    /// asks for the memory where `next` begins: of the first a line of the cache for
+    /// every eight `k` at least, of the second two. Panics when `left` is too short.
+    #[inline(always)]
+    fn multiply_four(
+        self,
+        left: &[u32],
+        [row_step, k_step]: [usize; 2],
+        right: &[[u32; WIDTH]],
+        next: [Option<&[u32]>; 2],
+    ) -> [Self::F; 4] {
+        let last = 3 * row_step + right.len().saturating_sub(1) * k_step;
+        assert!(
+            right.is_empty() || last < left.len(),
+            "left operand too short"
+        );
+        let mut sums = [self.splat(0.0); 4];
+        for (k, line) in right.iter().enumerate() {
+            for next in next.into_iter().flatten() {
+                self.prefetch(next.as_ptr().wrapping_add(k * WIDTH));
+            }
+            let line = self.load_bits(line);
+            for (row, sum) in sums.iter_mut().enumerate() {
+                // SAFETY: at most `last`, asserted above.
+                let a = unsafe { *left.get_unchecked(row * row_step + k * k_step) };
+                *sum = self.mul_add(line, self.splat(f32::from_bits(a)), *sum);
+            }
+        }
+        sums
+    }
+
     /// All lanes `x`.
     fn splat_i32(self, x: i32) -> Self::I;
     /// `acc[lane] + sum of w[4 lane + i] * x[i]` over the four unsigned bytes

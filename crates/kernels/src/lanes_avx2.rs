@@ -26,6 +26,124 @@ macro_rules! proven {
 type F = [__m256; 2];
 type I = [__m256i; 2];
 
+/// One `k` of [`multiply_four`]: a line of the right operand, then for each row its
+/// value in all lanes, and both halves of its sums.
+macro_rules! one_k {
+    ($line:literal, $k:literal) => {
+        concat!(
+            "vmovups {low}, [{right} + ",
+            $line,
+            "]\n",
+            "vmovups {high}, [{right} + ",
+            $line,
+            " + 32]\n",
+            "vbroadcastss {a}, [{left} + ",
+            $k,
+            " * {k_step}]\n",
+            "vfmadd231ps {low0}, {a}, {low}\n",
+            "vfmadd231ps {high0}, {a}, {high}\n",
+            "vbroadcastss {a}, [{left} + {row} + ",
+            $k,
+            " * {k_step}]\n",
+            "vfmadd231ps {low1}, {a}, {low}\n",
+            "vfmadd231ps {high1}, {a}, {high}\n",
+            "vbroadcastss {a}, [{left} + 2 * {row} + ",
+            $k,
+            " * {k_step}]\n",
+            "vfmadd231ps {low2}, {a}, {low}\n",
+            "vfmadd231ps {high2}, {a}, {high}\n",
+            "vbroadcastss {a}, [{left} + {rows} + ",
+            $k,
+            " * {k_step}]\n",
+            "vfmadd231ps {low3}, {a}, {low}\n",
+            "vfmadd231ps {high3}, {a}, {high}\n",
+        )
+    };
+}
+
+/// The innermost loop of [`Lanes::multiply_four`]: `depth` times four rows of `left`
+/// by sixteen of `right`.
+///
+/// Often a neighbour (another thread of the same core) takes half of the
+/// instructions that a core can begin in a cycle, so their number is the limit:
+/// fourteen for eight multiplications. Eight `k` at a time share the rest, with
+/// offsets that are parts of the instructions, where the compiler would add to
+/// pointers.
+///
+/// # Safety
+/// `left[3 row_step + (depth - 1) K_STEP]` and `right[16 depth - 1]` have to exist.
+#[target_feature(enable = "avx2,fma")]
+#[expect(
+    unused_assignments,
+    reason = "the last block leaves its pointers behind"
+)]
+unsafe fn multiply_four<const K_STEP: usize>(
+    mut left: *const u32,
+    row_step: usize,
+    mut right: *const u32,
+    depth: usize,
+    next: [*const u32; 2],
+) -> [F; 4] {
+    let mut sums = [[_mm256_setzero_ps(); 2]; 4];
+    macro_rules! repeat {
+        ($times:expr, $k:literal; $($code:expr),*) => {
+            let times = $times;
+            if times > 0 {
+                // SAFETY: the caller's.
+                unsafe {
+                    std::arch::asm!(
+                        "2:",
+                        $($code,)*
+                        "add {left}, {advance}",
+                        "add {right}, 64 * {count}",
+                        "dec {times}",
+                        "jnz 2b",
+                        left = inout(reg) left,
+                        right = inout(reg) right,
+                        times = inout(reg) times => _,
+                        row = in(reg) 4 * row_step,
+                        rows = in(reg) 12 * row_step,
+                        panel = inout(reg) next[0] => _,
+                        other = inout(reg) next[1] => _,
+                        k_step = const 4 * K_STEP,
+                        advance = const 4 * K_STEP * $k,
+                        count = const $k,
+                        a = out(ymm_reg) _,
+                        low = out(ymm_reg) _,
+                        high = out(ymm_reg) _,
+                        low0 = inout(ymm_reg) sums[0][0],
+                        high0 = inout(ymm_reg) sums[0][1],
+                        low1 = inout(ymm_reg) sums[1][0],
+                        high1 = inout(ymm_reg) sums[1][1],
+                        low2 = inout(ymm_reg) sums[2][0],
+                        high2 = inout(ymm_reg) sums[2][1],
+                        low3 = inout(ymm_reg) sums[3][0],
+                        high3 = inout(ymm_reg) sums[3][1],
+                        options(nostack, readonly),
+                    );
+                }
+            }
+        };
+    }
+    repeat!(depth / 8, 8;
+        "prefetcht0 [{panel}]",
+        "add {panel}, 64",
+        "prefetcht0 [{other}]",
+        "prefetcht0 [{other} + 64]",
+        "add {other}, 128",
+        one_k!(0, 0),
+        one_k!(64, 1),
+        one_k!(128, 2),
+        one_k!(192, 3),
+        one_k!(256, 4),
+        one_k!(320, 5),
+        one_k!(384, 6),
+        one_k!(448, 7)
+    );
+    repeat!(depth % 8, 1; "/* {panel} {other} */", one_k!(0, 0));
+    sums
+}
+
 impl Lanes for Avx2 {
     type F = F;
     type I = I;
@@ -125,6 +243,29 @@ impl Lanes for Avx2 {
             }
             sums
         })
+    }
+    #[inline(always)]
+    fn multiply_four(
+        self,
+        left: &[u32],
+        [row_step, k_step]: [usize; 2],
+        right: &[[u32; WIDTH]],
+        next: [Option<&[u32]>; 2],
+    ) -> [F; 4] {
+        let depth = right.len();
+        let last = 3 * row_step + depth.saturating_sub(1) * k_step;
+        assert!(depth == 0 || last < left.len(), "left operand too short");
+        let (left, right) = (left.as_ptr(), right.as_ptr().cast());
+        let next = next.map(|next| next.map_or(right, <[u32]>::as_ptr));
+        // SAFETY: the instructions are there, and the values, as asserted.
+        unsafe {
+            match k_step {
+                1 => multiply_four::<1>(left, row_step, right, depth, next),
+                4 => multiply_four::<4>(left, row_step, right, depth, next),
+                192 => multiply_four::<192>(left, row_step, right, depth, next),
+                _ => panic!("an operand of another kind"),
+            }
+        }
     }
     #[inline(always)]
     fn splat_i32(self, x: i32) -> I {

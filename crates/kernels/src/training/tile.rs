@@ -135,6 +135,13 @@ pub(crate) fn tile_before<S: Lanes, C: Cells>(
         (8, 3) => sums::<S, C, 8, 3>(s, left, right, next, out),
         (8, 2) => sums::<S, C, 8, 2>(s, left, right, next, out),
         (8, _) => sums::<S, C, 8, 1>(s, left, right, next, out),
+        _ if C::GROUP == 1 => {
+            let steps = [left.row_step, left.k_step];
+            let sums = s.multiply_four(left.cells, steps, right.as_chunks().0, next);
+            for (out, sum) in out.iter_mut().zip(sums) {
+                s.store(sum, &mut out.as_chunks_mut().0[0]);
+            }
+        }
         _ => sums::<S, C, 4, 1>(s, left, right, next, out),
     }
 }
