@@ -59,6 +59,22 @@ pub(crate) trait Element: Copy + Send + Sync + 'static {
     /// `sum + line * x`. By reference, so that each word of `x` is a load that
     /// spreads it over the lanes.
     fn dot<S: Lanes>(s: S, sum: Self::Sum<S>, line: &Self::Line, x: &Self::Group) -> Self::Sum<S>;
+    /// Multiplies four rows of `x`, `stride` apart, with one half of each of `lines`,
+    /// and adds to `sums`: where [`Lanes::FOURS`]. Meanwhile asks for both of `next`,
+    /// two lines of the cache each for every eight groups. `None` where the format has
+    /// no such kernel.
+    #[inline(always)]
+    fn four<S: Lanes>(
+        _: S,
+        _lines: &[[Self::Line; 2]],
+        _half: usize,
+        _x: &[Self::Group],
+        _stride: usize,
+        _next: [Option<*const u32>; 2],
+        _sums: [Self::Sum<S>; 4],
+    ) -> Option<[Self::Sum<S>; 4]> {
+        None
+    }
     /// The sums in f32, before scales. `offset` is 128 times the row sums of the
     /// integer weights over the columns that were summed, 0 for other formats.
     fn value<S: Lanes>(s: S, sum: Self::Sum<S>, offset: &[i32; 16]) -> S::F;
@@ -135,6 +151,19 @@ impl Element for F32 {
         s.mul_add(s.load(&line.0), s.splat(f32::from_bits(*x)), sum)
     }
     #[inline(always)]
+    fn four<S: Lanes>(
+        s: S,
+        lines: &[[Self::Line; 2]],
+        half: usize,
+        x: &[u32],
+        stride: usize,
+        next: [Option<*const u32>; 2],
+        sums: [S::F; 4],
+    ) -> Option<[S::F; 4]> {
+        let right = half_of(lines, half);
+        Some(s.multiply_four::<2>(x, [stride, 1], right, next, sums))
+    }
+    #[inline(always)]
     fn value<S: Lanes>(_: S, sum: S::F, _: &[i32; 16]) -> S::F {
         sum
     }
@@ -187,6 +216,19 @@ impl Element for Bf16 {
         s.dot_bf16(sum, &line.0, *x)
     }
     #[inline(always)]
+    fn four<S: Lanes>(
+        s: S,
+        lines: &[[Self::Line; 2]],
+        half: usize,
+        x: &[u32],
+        stride: usize,
+        next: [Option<*const u32>; 2],
+        sums: [S::F; 4],
+    ) -> Option<[S::F; 4]> {
+        let right = half_of(lines, half);
+        Some(s.multiply_four_pairs::<2>(x, stride, right, next, sums))
+    }
+    #[inline(always)]
     fn value<S: Lanes>(_: S, sum: S::F, _: &[i32; 16]) -> S::F {
         sum
     }
@@ -230,6 +272,19 @@ impl Element for Bf16 {
     }
 }
 
+/// The bits of lines from the first one's half `half` on, so that each second line is
+/// such a half.
+#[inline(always)]
+fn half_of<T>(lines: &[[Line<T>; 2]], half: usize) -> &[[u32; WIDTH]]
+where
+    Line<T>: Zero,
+{
+    const { assert!(size_of::<Line<T>>() == 64) };
+    // SAFETY: a line is sixteen words without padding, as `Zero` promises.
+    let all = unsafe { std::slice::from_raw_parts(lines.as_ptr().cast(), 2 * lines.len()) };
+    all.get(half..).unwrap_or_default()
+}
+
 /// Eight-bit weights by activations of so many bytes, sums in integers.
 #[derive(Clone, Copy, Debug)]
 pub struct Integers<const BYTES: usize>;
@@ -264,12 +319,18 @@ impl<const BYTES: usize> Element for Integers<BYTES> {
         x: &[u32; BYTES],
     ) -> [S::I; BYTES] {
         for (sum, x) in sums.iter_mut().zip(x) {
-            *sum = s.dot_i8(*sum, &line.0, *x);
+            *sum = match BYTES {
+                1 => s.dot_i8(*sum, &line.0, *x),
+                _ => s.dot_unsigned(*sum, &line.0, *x),
+            };
         }
         sums
     }
     #[inline(always)]
     fn value<S: Lanes>(s: S, sums: [S::I; BYTES], offset: &[i32; 16]) -> S::F {
+        if BYTES == 1 && S::SIGNED {
+            return s.to_f32(sums[0]);
+        }
         let mut value = s.to_f32(s.sub_i32(sums[0], offset));
         for low in &sums[1..] {
             value = s.mul_add(value, s.splat(256.0), s.to_f32(*low));
@@ -280,7 +341,8 @@ impl<const BYTES: usize> Element for Integers<BYTES> {
     fn convert<S: Lanes>(s: S, row: &[f32], words: &mut [u32]) -> f32 {
         let middle = 1 << (8 * BYTES - 1);
         let scale = largest_magnitude(s, row) / (middle - 1) as f32;
-        integers::<S, BYTES>(s, row, inverse(scale), middle, words);
+        let offset = if BYTES == 1 && S::SIGNED { 0 } else { middle };
+        integers::<S, BYTES>(s, row, inverse(scale), offset, words);
         scale
     }
     #[inline(always)]

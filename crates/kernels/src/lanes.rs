@@ -172,33 +172,55 @@ pub trait Lanes: Copy + Send + Sync {
         self.load(&values)
     }
 
-    /// The sums of a tile of four rows of f32 by one line, all given as bits:
-    /// `sum over k of left[row * row_step + k * k_step] * right[k][lane]`. Meanwhile
-    /// asks for the memory where `next` begins: of the first a line of the cache for
-    /// every eight `k` at least, of the second two. Panics when `left` is too short.
+    /// Whether [`multiply_four`](Self::multiply_four) and
+    /// [`multiply_four_pairs`](Self::multiply_four_pairs) are faster than what the
+    /// compiler makes of [`mul_add`](Self::mul_add) and
+    /// [`dot_bf16`](Self::dot_bf16).
+    const FOURS: bool = false;
+    /// Adds to sums the products of four rows of f32 by each `STEP`th line of
+    /// `right`, from the first on, all given as bits: with `i` counting these lines
+    /// `left[row * row_step + i * k_step] * right[i * STEP][lane]`. Meanwhile asks for
+    /// the memory where both of `next` begin, of each two lines of the cache for
+    /// every eight `i`. Panics when `left` is too short.
     #[inline(always)]
-    fn multiply_four(
+    fn multiply_four<const STEP: usize>(
         self,
         left: &[u32],
         [row_step, k_step]: [usize; 2],
         right: &[[u32; WIDTH]],
-        next: [Option<&[u32]>; 2],
+        next: [Option<*const u32>; 2],
+        mut sums: [Self::F; 4],
     ) -> [Self::F; 4] {
-        let last = 3 * row_step + right.len().saturating_sub(1) * k_step;
-        assert!(
-            right.is_empty() || last < left.len(),
-            "left operand too short"
-        );
-        let mut sums = [self.splat(0.0); 4];
-        for (k, line) in right.iter().enumerate() {
+        let count = right.len().div_ceil(STEP);
+        let last = 3 * row_step + count.saturating_sub(1) * k_step;
+        assert!(count == 0 || last < left.len(), "left operand too short");
+        for (i, line) in right.iter().step_by(STEP).enumerate() {
             for next in next.into_iter().flatten() {
-                self.prefetch(next.as_ptr().wrapping_add(k * WIDTH));
+                self.prefetch(next.wrapping_add(i * WIDTH));
             }
             let line = self.load_bits(line);
             for (row, sum) in sums.iter_mut().enumerate() {
                 // SAFETY: at most `last`, asserted above.
-                let a = unsafe { *left.get_unchecked(row * row_step + k * k_step) };
+                let a = unsafe { *left.get_unchecked(row * row_step + i * k_step) };
                 *sum = self.mul_add(line, self.splat(f32::from_bits(a)), *sum);
+            }
+        }
+        sums
+    }
+    /// [`multiply_four`](Self::multiply_four) of pairs of bf16, which follow one
+    /// another in a row.
+    #[inline(always)]
+    fn multiply_four_pairs<const STEP: usize>(
+        self,
+        left: &[u32],
+        row_step: usize,
+        right: &[[u32; WIDTH]],
+        _next: [Option<*const u32>; 2],
+        mut sums: [Self::F; 4],
+    ) -> [Self::F; 4] {
+        for (i, line) in right.iter().step_by(STEP).enumerate() {
+            for (row, sum) in sums.iter_mut().enumerate() {
+                *sum = self.dot_pairs(*sum, line, left[row * row_step + i]);
             }
         }
         sums
@@ -206,9 +228,16 @@ pub trait Lanes: Copy + Send + Sync {
 
     /// All lanes `x`.
     fn splat_i32(self, x: i32) -> Self::I;
-    /// `acc[lane] + sum of w[4 lane + i] * x[i]` over the four unsigned bytes
-    /// of `x`, low byte first. Wraps.
+    /// Whether [`dot_i8`](Self::dot_i8) takes signed bytes, of which none is -128.
+    const SIGNED: bool = false;
+    /// `acc[lane] + sum of w[4 lane + i] * x[i]` over the four bytes of `x`, low byte
+    /// first, [signed](Self::SIGNED) or not. No `w` is -128. Wraps.
     fn dot_i8(self, acc: Self::I, w: &[i8; 64], x: u32) -> Self::I;
+    /// [`dot_i8`](Self::dot_i8) of unsigned bytes.
+    #[inline(always)]
+    fn dot_unsigned(self, acc: Self::I, w: &[i8; 64], x: u32) -> Self::I {
+        self.dot_i8(acc, w, x)
+    }
     /// `a - b`, wrapping.
     fn sub_i32(self, a: Self::I, b: &[i32; WIDTH]) -> Self::I;
     /// The nearest f32 of each lane.

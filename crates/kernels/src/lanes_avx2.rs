@@ -26,34 +26,34 @@ macro_rules! proven {
 type F = [__m256; 2];
 type I = [__m256i; 2];
 
-/// One `k` of [`multiply_four`]: a line of the right operand, then for each row its
-/// value in all lanes, and both halves of its sums.
-macro_rules! one_k {
-    ($line:literal, $k:literal) => {
+/// A line of `right` in `{low}` and `{high}`, then for each of four rows its value in
+/// all lanes, and both halves of its sums.
+macro_rules! f32_step {
+    ($i:literal) => {
         concat!(
             "vmovups {low}, [{right} + ",
-            $line,
-            "]\n",
+            $i,
+            " * {step}]\n",
             "vmovups {high}, [{right} + ",
-            $line,
-            " + 32]\n",
+            $i,
+            " * {step} + 32]\n",
             "vbroadcastss {a}, [{left} + ",
-            $k,
+            $i,
             " * {k_step}]\n",
             "vfmadd231ps {low0}, {a}, {low}\n",
             "vfmadd231ps {high0}, {a}, {high}\n",
             "vbroadcastss {a}, [{left} + {row} + ",
-            $k,
+            $i,
             " * {k_step}]\n",
             "vfmadd231ps {low1}, {a}, {low}\n",
             "vfmadd231ps {high1}, {a}, {high}\n",
             "vbroadcastss {a}, [{left} + 2 * {row} + ",
-            $k,
+            $i,
             " * {k_step}]\n",
             "vfmadd231ps {low2}, {a}, {low}\n",
             "vfmadd231ps {high2}, {a}, {high}\n",
             "vbroadcastss {a}, [{left} + {rows} + ",
-            $k,
+            $i,
             " * {k_step}]\n",
             "vfmadd231ps {low3}, {a}, {low}\n",
             "vfmadd231ps {high3}, {a}, {high}\n",
@@ -61,8 +61,118 @@ macro_rules! one_k {
     };
 }
 
-/// The innermost loop of [`Lanes::multiply_four`]: `depth` times four rows of `left`
-/// by sixteen of `right`.
+/// One row of [`pairs_step`]: both values of a pair in all lanes, and four products.
+macro_rules! pairs_row {
+    ($address:literal, $i:literal, $low:literal, $high:literal) => {
+        concat!(
+            "vbroadcastss {a}, [",
+            $address,
+            " + ",
+            $i,
+            " * {k_step}]\n",
+            "vpslld {b}, {a}, 16\n",
+            "vpand {a}, {a}, {mask}\n",
+            "vfmadd231ps ",
+            $low,
+            ", {b}, {low}\n",
+            "vfmadd231ps ",
+            $high,
+            ", {b}, {high}\n",
+            "vfmadd231ps ",
+            $low,
+            ", {a}, {low_odd}\n",
+            "vfmadd231ps ",
+            $high,
+            ", {a}, {high_odd}\n",
+        )
+    };
+}
+
+/// [`f32_step`] for pairs of bf16, which become f32 first.
+macro_rules! pairs_step {
+    ($i:literal) => {
+        concat!(
+            "vmovups {low_odd}, [{right} + ",
+            $i,
+            " * {step}]\n",
+            "vmovups {high_odd}, [{right} + ",
+            $i,
+            " * {step} + 32]\n",
+            "vpslld {low}, {low_odd}, 16\n",
+            "vpslld {high}, {high_odd}, 16\n",
+            "vpand {low_odd}, {low_odd}, {mask}\n",
+            "vpand {high_odd}, {high_odd}, {mask}\n",
+            pairs_row!("{left}", $i, "{low0}", "{high0}"),
+            pairs_row!("{left} + {row}", $i, "{low1}", "{high1}"),
+            pairs_row!("{left} + 2 * {row}", $i, "{low2}", "{high2}"),
+            pairs_row!("{left} + {rows}", $i, "{low3}", "{high3}"),
+        )
+    };
+}
+
+/// Asks for two lines of the cache of each of `next`.
+macro_rules! ask {
+    () => {
+        "prefetcht0 [{next}]
+        prefetcht0 [{next} + 64]
+        add {next}, 128
+        prefetcht0 [{other}]
+        prefetcht0 [{other} + 64]
+        add {other}, 128"
+    };
+}
+
+/// Repeats `code`, which takes so many steps, and moves on.
+macro_rules! repeat {
+    ($times:expr, $steps:literal, $state:expr, $row_step:expr, $sums:expr;
+        $($code:expr),+; $($operands:tt)*) => {
+        let times = $times;
+        if times > 0 {
+            // SAFETY: the caller of the function says that all is there.
+            unsafe {
+                std::arch::asm!(
+                    "2:",
+                    $($code,)+
+                    "add {left}, {steps} * {k_step}",
+                    "add {right}, {steps} * {step}",
+                    "dec {times}",
+                    "jnz 2b",
+                    left = inout(reg) $state.left,
+                    right = inout(reg) $state.right,
+                    times = inout(reg) times => _,
+                    row = in(reg) 4 * $row_step,
+                    rows = in(reg) 12 * $row_step,
+                    k_step = const 4 * K_STEP,
+                    step = const 64 * STEP,
+                    steps = const $steps,
+                    a = out(ymm_reg) _,
+                    low = out(ymm_reg) _,
+                    high = out(ymm_reg) _,
+                    low0 = inout(ymm_reg) $sums[0][0],
+                    high0 = inout(ymm_reg) $sums[0][1],
+                    low1 = inout(ymm_reg) $sums[1][0],
+                    high1 = inout(ymm_reg) $sums[1][1],
+                    low2 = inout(ymm_reg) $sums[2][0],
+                    high2 = inout(ymm_reg) $sums[2][1],
+                    low3 = inout(ymm_reg) $sums[3][0],
+                    high3 = inout(ymm_reg) $sums[3][1],
+                    $($operands)*
+                    options(nostack, readonly),
+                );
+            }
+        }
+    };
+}
+
+/// What the innermost loops read.
+struct Operands {
+    left: *const u32,
+    right: *const u32,
+    /// What will be read later.
+    next: [*const u32; 2],
+}
+
+/// The innermost loop of [`Lanes::multiply_four`].
 ///
 /// Often a neighbour (another thread of the same core) takes half of the
 /// instructions that a core can begin in a cycle, so their number is the limit:
@@ -71,83 +181,101 @@ macro_rules! one_k {
 /// pointers.
 ///
 /// # Safety
-/// `left[3 row_step + (depth - 1) K_STEP]` and `right[16 depth - 1]` have to exist.
+/// `left[3 row_step + (count - 1) K_STEP]` and `right[16 (count - 1) STEP + 15]` have
+/// to exist.
 #[target_feature(enable = "avx2,fma")]
 #[expect(
     unused_assignments,
     reason = "the last block leaves its pointers behind"
 )]
-unsafe fn multiply_four<const K_STEP: usize>(
-    mut left: *const u32,
+unsafe fn multiply_four<const K_STEP: usize, const STEP: usize>(
+    mut at: Operands,
     row_step: usize,
-    mut right: *const u32,
-    depth: usize,
-    next: [*const u32; 2],
+    count: usize,
+    mut sums: [F; 4],
 ) -> [F; 4] {
-    let mut sums = [[_mm256_setzero_ps(); 2]; 4];
-    macro_rules! repeat {
-        ($times:expr, $k:literal; $($code:expr),*) => {
-            let times = $times;
-            if times > 0 {
-                // SAFETY: the caller's.
-                unsafe {
-                    std::arch::asm!(
-                        "2:",
-                        $($code,)*
-                        "add {left}, {advance}",
-                        "add {right}, 64 * {count}",
-                        "dec {times}",
-                        "jnz 2b",
-                        left = inout(reg) left,
-                        right = inout(reg) right,
-                        times = inout(reg) times => _,
-                        row = in(reg) 4 * row_step,
-                        rows = in(reg) 12 * row_step,
-                        panel = inout(reg) next[0] => _,
-                        other = inout(reg) next[1] => _,
-                        k_step = const 4 * K_STEP,
-                        advance = const 4 * K_STEP * $k,
-                        count = const $k,
-                        a = out(ymm_reg) _,
-                        low = out(ymm_reg) _,
-                        high = out(ymm_reg) _,
-                        low0 = inout(ymm_reg) sums[0][0],
-                        high0 = inout(ymm_reg) sums[0][1],
-                        low1 = inout(ymm_reg) sums[1][0],
-                        high1 = inout(ymm_reg) sums[1][1],
-                        low2 = inout(ymm_reg) sums[2][0],
-                        high2 = inout(ymm_reg) sums[2][1],
-                        low3 = inout(ymm_reg) sums[3][0],
-                        high3 = inout(ymm_reg) sums[3][1],
-                        options(nostack, readonly),
-                    );
-                }
-            }
-        };
-    }
-    repeat!(depth / 8, 8;
-        "prefetcht0 [{panel}]",
-        "add {panel}, 64",
-        "prefetcht0 [{other}]",
-        "prefetcht0 [{other} + 64]",
-        "add {other}, 128",
-        one_k!(0, 0),
-        one_k!(64, 1),
-        one_k!(128, 2),
-        one_k!(192, 3),
-        one_k!(256, 4),
-        one_k!(320, 5),
-        one_k!(384, 6),
-        one_k!(448, 7)
+    repeat!(count / 8, 8, at, row_step, sums;
+        ask!(),
+        f32_step!(0),
+        f32_step!(1),
+        f32_step!(2),
+        f32_step!(3),
+        f32_step!(4),
+        f32_step!(5),
+        f32_step!(6),
+        f32_step!(7);
+        next = inout(reg) at.next[0],
+        other = inout(reg) at.next[1],
     );
-    repeat!(depth % 8, 1; "/* {panel} {other} */", one_k!(0, 0));
+    repeat!(count % 8, 1, at, row_step, sums; f32_step!(0););
     sums
+}
+
+/// The innermost loop of [`Lanes::multiply_four_pairs`]: see [`multiply_four`].
+///
+/// # Safety
+/// As for [`multiply_four`].
+#[target_feature(enable = "avx2,fma")]
+#[expect(
+    unused_assignments,
+    reason = "the last block leaves its pointers behind"
+)]
+unsafe fn multiply_four_pairs<const K_STEP: usize, const STEP: usize>(
+    mut at: Operands,
+    row_step: usize,
+    count: usize,
+    mut sums: [F; 4],
+) -> [F; 4] {
+    let mask = _mm256_set1_epi32(0xffff_0000_u32 as i32);
+    repeat!(count / 8, 8, at, row_step, sums;
+        ask!(),
+        pairs_step!(0),
+        pairs_step!(1),
+        pairs_step!(2),
+        pairs_step!(3),
+        pairs_step!(4),
+        pairs_step!(5),
+        pairs_step!(6),
+        pairs_step!(7);
+        next = inout(reg) at.next[0],
+        other = inout(reg) at.next[1],
+        b = out(ymm_reg) _,
+        low_odd = out(ymm_reg) _,
+        high_odd = out(ymm_reg) _,
+        mask = in(ymm_reg) mask,
+    );
+    repeat!(count % 8, 1, at, row_step, sums; pairs_step!(0);
+        b = out(ymm_reg) _,
+        low_odd = out(ymm_reg) _,
+        high_odd = out(ymm_reg) _,
+        mask = in(ymm_reg) mask,
+    );
+    sums
+}
+
+/// Operands of `count` steps.
+///
+/// Panics when `left` is too short.
+fn operands<const STEP: usize>(
+    left: &[u32],
+    [row_step, k_step]: [usize; 2],
+    right: &[[u32; WIDTH]],
+    next: [Option<*const u32>; 2],
+) -> (Operands, usize) {
+    let count = right.len().div_ceil(STEP);
+    let last = 3 * row_step + count.saturating_sub(1) * k_step;
+    assert!(count == 0 || last < left.len(), "left operand too short");
+    let (left, right) = (left.as_ptr(), right.as_ptr().cast());
+    let next = next.map(|next| next.unwrap_or(right));
+    (Operands { left, right, next }, count)
 }
 
 impl Lanes for Avx2 {
     type F = F;
     type I = I;
     const TILE: usize = 2;
+    const SIGNED: bool = true;
+    const FOURS: bool = true;
     const HEIGHT: usize = 4;
     const LINES: usize = 1;
 
@@ -245,27 +373,37 @@ impl Lanes for Avx2 {
         })
     }
     #[inline(always)]
-    fn multiply_four(
+    fn multiply_four<const STEP: usize>(
         self,
         left: &[u32],
-        [row_step, k_step]: [usize; 2],
+        steps: [usize; 2],
         right: &[[u32; WIDTH]],
-        next: [Option<&[u32]>; 2],
+        next: [Option<*const u32>; 2],
+        sums: [F; 4],
     ) -> [F; 4] {
-        let depth = right.len();
-        let last = 3 * row_step + depth.saturating_sub(1) * k_step;
-        assert!(depth == 0 || last < left.len(), "left operand too short");
-        let (left, right) = (left.as_ptr(), right.as_ptr().cast());
-        let next = next.map(|next| next.map_or(right, <[u32]>::as_ptr));
-        // SAFETY: the instructions are there, and the values, as asserted.
+        let (at, count) = operands::<STEP>(left, steps, right, next);
+        // SAFETY: the instructions are there, and the values, as `operands` asserts.
         unsafe {
-            match k_step {
-                1 => multiply_four::<1>(left, row_step, right, depth, next),
-                4 => multiply_four::<4>(left, row_step, right, depth, next),
-                192 => multiply_four::<192>(left, row_step, right, depth, next),
+            match steps[1] {
+                1 => multiply_four::<1, STEP>(at, steps[0], count, sums),
+                4 => multiply_four::<4, STEP>(at, steps[0], count, sums),
+                192 => multiply_four::<192, STEP>(at, steps[0], count, sums),
                 _ => panic!("an operand of another kind"),
             }
         }
+    }
+    #[inline(always)]
+    fn multiply_four_pairs<const STEP: usize>(
+        self,
+        left: &[u32],
+        row_step: usize,
+        right: &[[u32; WIDTH]],
+        next: [Option<*const u32>; 2],
+        sums: [F; 4],
+    ) -> [F; 4] {
+        let (at, count) = operands::<STEP>(left, [row_step, 1], right, next);
+        // SAFETY: as above.
+        unsafe { multiply_four_pairs::<1, STEP>(at, row_step, count, sums) }
     }
     #[inline(always)]
     fn splat_i32(self, x: i32) -> I {
@@ -273,6 +411,22 @@ impl Lanes for Avx2 {
     }
     #[inline(always)]
     fn dot_i8(self, acc: I, w: &[i8; 64], x: u32) -> I {
+        proven!({
+            // `w x = |w| (x sign(w))`: two products of unsigned by signed bytes are
+            // at most 2 * 127 * 127, which sixteen bits hold.
+            let x = _mm256_set1_epi32(x as i32);
+            let ones = _mm256_set1_epi16(1);
+            let mut sums = acc;
+            for (half, sum) in sums.iter_mut().enumerate() {
+                let w = _mm256_loadu_si256(w.as_ptr().add(32 * half).cast());
+                let pairs = _mm256_maddubs_epi16(_mm256_abs_epi8(w), _mm256_sign_epi8(x, w));
+                *sum = _mm256_add_epi32(*sum, _mm256_madd_epi16(pairs, ones));
+            }
+            sums
+        })
+    }
+    #[inline(always)]
+    fn dot_unsigned(self, acc: I, w: &[i8; 64], x: u32) -> I {
         proven!({
             // Sixteen-bit products summed in pairs, then pairs of pairs: the
             // horizontal sum leaves the lanes in the order 0 1 4 5 2 3 6 7.

@@ -31,7 +31,8 @@ const ALIGN: usize = 64;
 /// Types of which zeros are a value.
 ///
 /// # Safety
-/// All bits zero have to be a valid value, and the alignment at most 64.
+/// All bits zero have to be a valid value, no byte may be padding, and the alignment
+/// is at most 64.
 pub(crate) unsafe trait Zero: Copy + Send + Sync + 'static {}
 // SAFETY: a number.
 unsafe impl Zero for f32 {}

@@ -59,6 +59,10 @@ const TASKS: usize = 4;
 /// the time that it takes to answer.
 const AHEAD: usize = 64;
 
+/// Groups that are passed over together where registers do not hold the sums of all
+/// rows: 4 KB, which stay in the first-level cache beside the rows meanwhile.
+const PART: usize = 32;
+
 /// Computes all outputs in one phase of the team, for the first `rows` rows of
 /// the inputs. Panics where shapes or formats do not fit.
 pub fn products<const N: usize>(team: &mut Team, rows: usize, outputs: [Output; N]) {
@@ -145,16 +149,24 @@ impl Run<'_> {
             let offsets = &packed.offsets[2 * block * pieces..][..2 * pieces];
             for first in (0..self.rows).step_by(ROWS) {
                 let rows = (self.rows - first).min(ROWS);
+                let (part, ahead) = match rows * E::REGISTERS <= S::TILE {
+                    true => (piece, AHEAD),
+                    false => (PART.min(piece), PART),
+                };
                 for (index, lines) in lines.chunks(piece).enumerate() {
-                    let at = block * packed.groups + index * piece + AHEAD;
-                    let next = (first == 0).then(|| match self.after {
-                        Some(after) if at >= end => {
-                            after.cast::<[E::Line; 2]>().wrapping_add(at - end)
-                        }
-                        _ => packed.lines.as_ptr().wrapping_add(at),
-                    });
                     let x = &x[first * stride + index * piece..];
-                    multiply::<S, E>(s, lines, next, x, stride, false, &mut sums[..rows]);
+                    for (number, lines) in lines.chunks(part).enumerate() {
+                        let from = number * part;
+                        let at = block * packed.groups + index * piece + from + ahead;
+                        let next = (first == 0).then(|| match self.after {
+                            Some(after) if at >= end => {
+                                after.cast::<[E::Line; 2]>().wrapping_add(at - end)
+                            }
+                            _ => packed.lines.as_ptr().wrapping_add(at),
+                        });
+                        let sums = &mut sums[..rows];
+                        multiply::<S, E>(s, lines, next, &x[from..], stride, number > 0, sums);
+                    }
                     for row in 0..rows {
                         let scale = s.splat(input.scales(first + row)[index]);
                         for half in 0..2 {

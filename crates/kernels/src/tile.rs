@@ -58,6 +58,40 @@ fn tile<S: Lanes, E: Element, const HEIGHT: usize>(
     sums
 }
 
+/// [`multiply`] of as many rows as are four and four, if there is a kernel for that,
+/// and how much of what is read next has been asked for: in passes over the lines, of
+/// which the first two should ask for half of it each.
+#[inline(always)]
+fn fours<S: Lanes, E: Element>(
+    s: S,
+    lines: &[[E::Line; 2]],
+    next: Option<*const [E::Line; 2]>,
+    x: &[E::Group],
+    stride: usize,
+    go_on: bool,
+    sums: &mut [Sums<S, E>],
+) -> (usize, usize) {
+    let eighth = size_of_val(lines) / 8;
+    let fours = sums.as_chunks_mut::<4>().0;
+    for (index, sums) in fours.iter_mut().enumerate() {
+        for half in 0..2 {
+            let pass = 2 * index + half;
+            let next = next.filter(|_| pass < 4);
+            let at = |part| Some(next?.cast::<u32>().wrapping_byte_add(part * eighth));
+            let next = [at(2 * pass), at(2 * pass + 1)];
+            let from = sums.map(|sums| if go_on { sums[half] } else { E::zero(s) });
+            let x = &x[4 * index * stride..];
+            let Some(four) = E::four(s, lines, half, x, stride, next, from) else {
+                return (0, 0);
+            };
+            for (sums, sum) in sums.iter_mut().zip(four) {
+                sums[half] = sum;
+            }
+        }
+    }
+    (4 * fours.len(), fours.len())
+}
+
 /// Multiplies some groups of a block of weights with as many rows of activations
 /// as there are `sums`, at most [`ROWS`], `stride` groups apart in `x`. The sums go
 /// on from what they are, or begin anew. At `next` is what will be read soon after,
@@ -72,7 +106,11 @@ pub(crate) fn multiply<S: Lanes, E: Element>(
     go_on: bool,
     sums: &mut [Sums<S, E>],
 ) {
-    let (mut row, mut pass, rows) = (0, 0, sums.len());
+    let rows = sums.len();
+    let (mut row, mut pass) = match S::FOURS {
+        true => fours::<S, E>(s, lines, next, x, stride, go_on, sums),
+        false => (0, 0),
+    };
     macro_rules! tiles {
         ($($height:literal)*) => {$(
             // Eight rows that are too many are four and four, not six and two:

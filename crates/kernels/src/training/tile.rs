@@ -137,7 +137,9 @@ pub(crate) fn tile_before<S: Lanes, C: Cells>(
         (8, _) => sums::<S, C, 8, 1>(s, left, right, next, out),
         _ if C::GROUP == 1 => {
             let steps = [left.row_step, left.k_step];
-            let sums = s.multiply_four(left.cells, steps, right.as_chunks().0, next);
+            let next = next.map(|next| Some(next?.as_ptr()));
+            let (right, zeros) = (right.as_chunks().0, [s.splat(0.0); 4]);
+            let sums = s.multiply_four::<1>(left.cells, steps, right, next, zeros);
             for (out, sum) in out.iter_mut().zip(sums) {
                 s.store(sum, &mut out.as_chunks_mut().0[0]);
             }
