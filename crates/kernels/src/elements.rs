@@ -318,36 +318,40 @@ impl<const BYTES: usize> Element for Integers<BYTES> {
         line: &Self::Line,
         x: &[u32; BYTES],
     ) -> [S::I; BYTES] {
-        for (sum, x) in sums.iter_mut().zip(x) {
-            *sum = match BYTES {
-                1 => s.dot_i8(*sum, &line.0, *x),
-                _ => s.dot_unsigned(*sum, &line.0, *x),
-            };
+        let last = BYTES - 1;
+        if last == 0 {
+            sums[0] = s.dot_i8(sums[0], &line.0, x[0]);
+        } else {
+            [sums[0], sums[last]] = s.dot_fine([sums[0], sums[last]], &line.0, [x[0], x[last]]);
         }
         sums
     }
     #[inline(always)]
     fn value<S: Lanes>(s: S, sums: [S::I; BYTES], offset: &[i32; 16]) -> S::F {
-        if BYTES == 1 && S::SIGNED {
-            return s.to_f32(sums[0]);
+        match BYTES {
+            1 if S::SIGNED => s.to_f32(sums[0]),
+            1 => s.to_f32(s.sub_i32(sums[0], offset)),
+            _ => s.fine([sums[0], sums[BYTES - 1]], offset),
         }
-        let mut value = s.to_f32(s.sub_i32(sums[0], offset));
-        for low in &sums[1..] {
-            value = s.mul_add(value, s.splat(256.0), s.to_f32(*low));
-        }
-        value
     }
     #[inline(always)]
     fn convert<S: Lanes>(s: S, row: &[f32], words: &mut [u32]) -> f32 {
         let middle = 1 << (8 * BYTES - 1);
-        let scale = largest_magnitude(s, row) / (middle - 1) as f32;
-        let offset = if BYTES == 1 && S::SIGNED { 0 } else { middle };
+        let (most, offset) = match S::SIGNED {
+            true => (most_signed::<BYTES>(row.len()), 0),
+            false => (middle - 1, middle),
+        };
+        let scale = largest_magnitude(s, row) / most as f32;
         integers::<S, BYTES>(s, row, inverse(scale), offset, words);
         scale
     }
     #[inline(always)]
     fn convert_positive<S: Lanes>(s: S, row: &[f32], words: &mut [u32]) -> f32 {
-        let scale = largest_magnitude(s, row) / ((1 << (8 * BYTES)) - 1) as f32;
+        let most = match S::SIGNED {
+            true => most_signed::<BYTES>(row.len()),
+            false => (1 << (8 * BYTES)) - 1,
+        };
+        let scale = largest_magnitude(s, row) / most as f32;
         integers::<S, BYTES>(s, row, inverse(scale), 0, words);
         scale
     }
@@ -380,6 +384,17 @@ impl<const BYTES: usize> Element for Integers<BYTES> {
     }
 }
 
+/// The largest signed integer of `BYTES` bytes of which `columns` can be summed: see
+/// [`Lanes::dot_fine`].
+#[inline(always)]
+fn most_signed<const BYTES: usize>(columns: usize) -> u32 {
+    let most = (1 << (8 * BYTES - 1)) - 1;
+    match BYTES {
+        1 => most,
+        _ => most.min((1 << 25) / columns.max(1) as u32),
+    }
+}
+
 /// The nearest integer of a value in -128..=127, ties to even.
 #[inline(always)]
 fn nearest(x: f32) -> i8 {
@@ -387,8 +402,9 @@ fn nearest(x: f32) -> i8 {
     (x + 12_582_912.0).to_bits() as i8
 }
 
-/// The lowest `BYTES` (1 or 2) bytes, the higher first, of `offset` more than the
-/// values times `inverse`, four values a group.
+/// The lowest `BYTES` (1 or 2) bytes of `offset` more than the values times `inverse`,
+/// four values a group: their higher bytes first, but two bytes that are
+/// [signed](Lanes::SIGNED) stay together.
 #[inline(always)]
 fn integers<S: Lanes, const BYTES: usize>(
     s: S,
@@ -400,8 +416,11 @@ fn integers<S: Lanes, const BYTES: usize>(
     let inverse = s.splat(inverse);
     let groups = words.as_chunks_mut::<BYTES>().0;
     for (groups, line) in groups.chunks_mut(WIDTH / 4).zip(row.chunks(WIDTH)) {
-        let mut both = [0; WIDTH / 2];
-        s.bytes(s.mul(load_part(s, line), inverse), offset, &mut both);
+        let (mut both, values) = ([0; WIDTH / 2], s.mul(load_part(s, line), inverse));
+        match BYTES == 2 && S::SIGNED {
+            true => s.shorts(values, &mut both),
+            false => s.bytes(values, offset, &mut both),
+        }
         let both = both.as_chunks::<2>().0;
         if let Some(groups) = groups.first_chunk_mut::<{ WIDTH / 4 }>() {
             for (group, both) in groups.iter_mut().zip(both) {

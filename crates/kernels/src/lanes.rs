@@ -144,6 +144,27 @@ pub trait Lanes: Copy + Send + Sync {
             *words = [word(1), word(0)];
         }
     }
+    /// Signed integers of sixteen bits, the nearest to `a`, ties to even, two a word
+    /// and one after the other. `|a| < 2^15`.
+    #[inline(always)]
+    fn shorts(self, a: Self::F, out: &mut [u32; WIDTH / 2]) {
+        let mut values = [0.0; WIDTH];
+        self.store(a, &mut values);
+        for (word, pair) in out.iter_mut().zip(values.as_chunks::<2>().0) {
+            let [low, high] = pair.map(|x| (x + 12_582_912.0).to_bits() & 0xffff);
+            *word = low | high << 16;
+        }
+    }
+    /// Each lane rounded to bf16, as [`f32_to_bf16`] does.
+    #[inline(always)]
+    fn round_to_bf16(self, a: Self::F) -> Self::F {
+        let mut values = [0.0; WIDTH];
+        self.store(a, &mut values);
+        for value in &mut values {
+            *value = bf16_to_f32(f32_to_bf16(*value));
+        }
+        self.load(&values)
+    }
     /// Turns rows into columns.
     #[inline(always)]
     fn transpose(self, block: &mut [[u32; WIDTH]; WIDTH]) {
@@ -228,15 +249,26 @@ pub trait Lanes: Copy + Send + Sync {
 
     /// All lanes `x`.
     fn splat_i32(self, x: i32) -> Self::I;
-    /// Whether [`dot_i8`](Self::dot_i8) takes signed bytes, of which none is -128.
+    /// Whether [`dot_i8`](Self::dot_i8) and [`dot_fine`](Self::dot_fine) take signed
+    /// integers.
     const SIGNED: bool = false;
     /// `acc[lane] + sum of w[4 lane + i] * x[i]` over the four bytes of `x`, low byte
-    /// first, [signed](Self::SIGNED) or not. No `w` is -128. Wraps.
+    /// first, [signed](Self::SIGNED) or not. No `w` and no signed byte is -128. Wraps.
     fn dot_i8(self, acc: Self::I, w: &[i8; 64], x: u32) -> Self::I;
-    /// [`dot_i8`](Self::dot_i8) of unsigned bytes.
+    /// Adds to `sums` what [`fine`](Self::fine) makes
+    /// `sum of w[4 lane + i] * x[i]` of, where `x` is four integers of sixteen bits.
+    /// Where they are not [signed](Self::SIGNED), as [`bytes`](Self::bytes) writes
+    /// them; else one after the other, of `n` that are summed each at most `2^25 / n`.
     #[inline(always)]
-    fn dot_unsigned(self, acc: Self::I, w: &[i8; 64], x: u32) -> Self::I {
-        self.dot_i8(acc, w, x)
+    fn dot_fine(self, sums: [Self::I; 2], w: &[i8; 64], x: [u32; 2]) -> [Self::I; 2] {
+        [self.dot_i8(sums[0], w, x[0]), self.dot_i8(sums[1], w, x[1])]
+    }
+    /// The sums of [`dot_fine`](Self::dot_fine), less 256 times `offset` where
+    /// integers are not [signed](Self::SIGNED).
+    #[inline(always)]
+    fn fine(self, sums: [Self::I; 2], offset: &[i32; WIDTH]) -> Self::F {
+        let high = self.to_f32(self.sub_i32(sums[0], offset));
+        self.mul_add(high, self.splat(256.0), self.to_f32(sums[1]))
     }
     /// `a - b`, wrapping.
     fn sub_i32(self, a: Self::I, b: &[i32; WIDTH]) -> Self::I;

@@ -426,23 +426,31 @@ impl Lanes for Avx2 {
         })
     }
     #[inline(always)]
-    fn dot_unsigned(self, acc: I, w: &[i8; 64], x: u32) -> I {
+    fn dot_fine(self, mut sums: [I; 2], w: &[i8; 64], x: [u32; 2]) -> [I; 2] {
         proven!({
-            // Sixteen-bit products summed in pairs, then pairs of pairs: the
-            // horizontal sum leaves the lanes in the order 0 1 4 5 2 3 6 7.
-            let x = _mm256_cvtepu8_epi16(_mm_set1_epi32(x as i32));
-            let mut sums = acc;
-            for (half, sum) in sums.iter_mut().enumerate() {
-                let low = _mm_loadu_si128(w.as_ptr().add(32 * half).cast());
-                let high = _mm_loadu_si128(w.as_ptr().add(32 * half + 16).cast());
-                let low = _mm256_madd_epi16(_mm256_cvtepi8_epi16(low), x);
-                let high = _mm256_madd_epi16(_mm256_cvtepi8_epi16(high), x);
-                let pairs = _mm256_hadd_epi32(low, high);
-                let pairs = _mm256_permute4x64_epi64::<0b11_01_10_00>(pairs);
-                *sum = _mm256_add_epi32(*sum, pairs);
+            // Of each lane two sums, of the first two products of four and the others;
+            // four lanes a register.
+            let x = _mm256_set1_epi64x(i64::from(x[0]) | i64::from(x[1]) << 32);
+            for (quarter, sum) in sums.as_flattened_mut().iter_mut().enumerate() {
+                let w = _mm_loadu_si128(w.as_ptr().add(16 * quarter).cast());
+                let products = _mm256_madd_epi16(_mm256_cvtepi8_epi16(w), x);
+                *sum = _mm256_add_epi32(*sum, products);
             }
             sums
         })
+    }
+    #[inline(always)]
+    fn fine(self, sums: [I; 2], _: &[i32; WIDTH]) -> F {
+        let mut halves = [self.splat(0.0)[0]; 2];
+        for (half, [low, high]) in halves.iter_mut().zip(sums) {
+            proven!({
+                // Lanes 0 1 4 5 2 3 6 7.
+                let sums = _mm256_hadd_ps(_mm256_cvtepi32_ps(low), _mm256_cvtepi32_ps(high));
+                let sums = _mm256_permute4x64_pd::<0b11_01_10_00>(_mm256_castps_pd(sums));
+                *half = _mm256_castpd_ps(sums);
+            });
+        }
+        halves
     }
     #[inline(always)]
     fn sub_i32(self, a: I, b: &[i32; WIDTH]) -> I {
@@ -458,5 +466,151 @@ impl Lanes for Avx2 {
     #[inline(always)]
     fn prefetch<T>(self, address: *const T) {
         proven!(_mm_prefetch::<_MM_HINT_T0>(address.cast()))
+    }
+    #[inline(always)]
+    fn sum(self, a: F) -> f32 {
+        proven!({
+            let a = _mm256_add_ps(a[0], a[1]);
+            let a = _mm_add_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps::<1>(a));
+            let a = _mm_add_ps(a, _mm_movehl_ps(a, a));
+            _mm_cvtss_f32(_mm_add_ss(a, _mm_shuffle_ps::<1>(a, a)))
+        })
+    }
+    #[inline(always)]
+    fn largest(self, a: F) -> f32 {
+        proven!({
+            let a = _mm256_max_ps(a[0], a[1]);
+            let a = _mm_max_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps::<1>(a));
+            let a = _mm_max_ps(a, _mm_movehl_ps(a, a));
+            _mm_cvtss_f32(_mm_max_ss(a, _mm_shuffle_ps::<1>(a, a)))
+        })
+    }
+    #[inline(always)]
+    fn sqrt(self, a: F) -> F {
+        proven!([_mm256_sqrt_ps(a[0]), _mm256_sqrt_ps(a[1])])
+    }
+    #[inline(always)]
+    fn load_bits(self, x: &[u32; WIDTH]) -> F {
+        proven!([
+            _mm256_loadu_ps(x.as_ptr().cast()),
+            _mm256_loadu_ps(x.as_ptr().add(8).cast())
+        ])
+    }
+    #[inline(always)]
+    fn store_bits(self, v: F, out: &mut [u32; WIDTH]) {
+        proven!({
+            _mm256_storeu_ps(out.as_mut_ptr().cast(), v[0]);
+            _mm256_storeu_ps(out.as_mut_ptr().add(8).cast(), v[1]);
+        })
+    }
+    #[inline(always)]
+    fn round_to_bf16(self, a: F) -> F {
+        proven!({
+            let keep = _mm256_set1_epi32(0xffff_0000_u32 as i32);
+            let mut out = a;
+            for (out, a) in out.iter_mut().zip(a) {
+                let bits = _mm256_castps_si256(a);
+                let odd = _mm256_and_si256(_mm256_srli_epi32::<16>(bits), _mm256_set1_epi32(1));
+                let up = _mm256_add_epi32(odd, _mm256_set1_epi32(0x7fff));
+                let rounded = _mm256_and_si256(_mm256_add_epi32(bits, up), keep);
+                let quiet = _mm256_or_si256(bits, _mm256_set1_epi32(0x40_0000));
+                *out = _mm256_blendv_ps(
+                    _mm256_castsi256_ps(rounded),
+                    _mm256_castsi256_ps(_mm256_and_si256(quiet, keep)),
+                    _mm256_cmp_ps::<_CMP_UNORD_Q>(a, a),
+                );
+            }
+            out
+        })
+    }
+    #[inline(always)]
+    fn narrow_line(self, v: F, out: &mut [u32; WIDTH / 2]) {
+        proven!({
+            let [low, high] = self.round_to_bf16(v);
+            let low = _mm256_srli_epi32::<16>(_mm256_castps_si256(low));
+            let high = _mm256_srli_epi32::<16>(_mm256_castps_si256(high));
+            // Values 0 to 3, 8 to 11, 4 to 7, 12 to 15.
+            let halves = _mm256_packus_epi32(low, high);
+            let halves = _mm256_permute4x64_epi64::<0b11_01_10_00>(halves);
+            _mm256_storeu_si256(out.as_mut_ptr().cast(), halves)
+        })
+    }
+    #[inline(always)]
+    fn bytes(self, a: F, offset: u32, out: &mut [u32; WIDTH / 2]) {
+        proven!({
+            let offset = _mm256_set1_epi32(offset as i32);
+            let order = _mm_setr_epi8(1, 5, 9, 13, 0, 4, 8, 12, -1, -1, -1, -1, -1, -1, -1, -1);
+            let order = _mm256_broadcastsi128_si256(order);
+            let low = _mm256_add_epi32(_mm256_cvtps_epi32(a[0]), offset);
+            let high = _mm256_add_epi32(_mm256_cvtps_epi32(a[1]), offset);
+            let low = _mm256_shuffle_epi8(low, order);
+            let high = _mm256_shuffle_epi8(high, order);
+            // Lanes 0 to 3, 8 to 11, 4 to 7, 12 to 15.
+            let words = _mm256_unpacklo_epi64(low, high);
+            let words = _mm256_permute4x64_epi64::<0b11_01_10_00>(words);
+            _mm256_storeu_si256(out.as_mut_ptr().cast(), words)
+        })
+    }
+    #[inline(always)]
+    fn shorts(self, a: F, out: &mut [u32; WIDTH / 2]) {
+        proven!({
+            // Values 0 to 3, 8 to 11, 4 to 7, 12 to 15.
+            let halves = _mm256_packs_epi32(_mm256_cvtps_epi32(a[0]), _mm256_cvtps_epi32(a[1]));
+            let halves = _mm256_permute4x64_epi64::<0b11_01_10_00>(halves);
+            _mm256_storeu_si256(out.as_mut_ptr().cast(), halves)
+        })
+    }
+    #[inline(always)]
+    fn keep_scrambled(self, y: F, words: &[u32; WIDTH], word: u32, threshold: u32) -> F {
+        proven!({
+            let mut out = y;
+            for (half, out) in out.iter_mut().enumerate() {
+                let words = _mm256_loadu_si256(words.as_ptr().add(8 * half).cast());
+                let x = _mm256_xor_si256(words, _mm256_set1_epi32(word as i32));
+                let x = _mm256_xor_si256(x, _mm256_srli_epi32::<16>(x));
+                let x = _mm256_mullo_epi32(x, _mm256_set1_epi32(0x7feb_352d));
+                let x = _mm256_xor_si256(x, _mm256_srli_epi32::<15>(x));
+                let x = _mm256_mullo_epi32(x, _mm256_set1_epi32(0x846c_a68b_u32 as i32));
+                let x = _mm256_xor_si256(x, _mm256_srli_epi32::<16>(x));
+                let larger = _mm256_max_epu32(x, _mm256_set1_epi32(threshold as i32));
+                let keep = _mm256_cmpeq_epi32(larger, x);
+                *out = _mm256_and_ps(*out, _mm256_castsi256_ps(keep));
+            }
+            out
+        })
+    }
+    #[inline(always)]
+    fn transpose(self, block: &mut [[u32; WIDTH]; WIDTH]) {
+        // Quarters of eight by eight, which change places beside.
+        let quarters = [[0, 0], [0, 8], [8, 0], [8, 8]];
+        let from = *block;
+        for [row, column] in quarters {
+            proven!({
+                let mut rows = [_mm256_setzero_ps(); 8];
+                for (i, out) in rows.iter_mut().enumerate() {
+                    *out = _mm256_loadu_ps(from[row + i].as_ptr().add(column).cast());
+                }
+                // In each half of 128 bits: pairs of rows, then fours of rows.
+                let mut pairs = rows;
+                for i in [0, 2, 4, 6] {
+                    pairs[i] = _mm256_unpacklo_ps(rows[i], rows[i + 1]);
+                    pairs[i + 1] = _mm256_unpackhi_ps(rows[i], rows[i + 1]);
+                }
+                let mut fours = pairs;
+                for i in [0, 4] {
+                    fours[i] = _mm256_shuffle_ps::<0x44>(pairs[i], pairs[i + 2]);
+                    fours[i + 1] = _mm256_shuffle_ps::<0xee>(pairs[i], pairs[i + 2]);
+                    fours[i + 2] = _mm256_shuffle_ps::<0x44>(pairs[i + 1], pairs[i + 3]);
+                    fours[i + 3] = _mm256_shuffle_ps::<0xee>(pairs[i + 1], pairs[i + 3]);
+                }
+                for i in 0..4 {
+                    let (a, b) = (fours[i], fours[4 + i]);
+                    let low = _mm256_permute2f128_ps::<0x20>(a, b);
+                    let high = _mm256_permute2f128_ps::<0x31>(a, b);
+                    _mm256_storeu_ps(block[column + i].as_mut_ptr().add(row).cast(), low);
+                    _mm256_storeu_ps(block[column + 4 + i].as_mut_ptr().add(row).cast(), high);
+                }
+            });
+        }
     }
 }

@@ -224,9 +224,7 @@ impl Cells for Rounded {
     }
     #[inline(always)]
     fn across<S: Lanes>(s: S, row: S::F, _: S::F, out: &mut [u32; WIDTH]) {
-        let mut values = [0.0; WIDTH];
-        s.store(row, &mut values);
-        *out = values.map(|value| rounded(value).to_bits());
+        s.store_bits(s.round_to_bf16(row), out);
     }
     #[inline(always)]
     fn across_cells<S: Lanes>(_: S, row: &[u32], _: &[u32], out: &mut [u32; WIDTH]) {
