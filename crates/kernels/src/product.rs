@@ -60,8 +60,9 @@ const TASKS: usize = 4;
 const AHEAD: usize = 64;
 
 /// Groups that are passed over together where registers do not hold the sums of all
-/// rows: 4 KB, which stay in the first-level cache beside the rows meanwhile.
-const PART: usize = 32;
+/// rows: 4 KB, which stay in the first-level cache beside the rows meanwhile; with so
+/// many rows that the weights come from memory once for several tiles, 16 KB.
+const PART: [usize; 2] = [32, 128];
 
 /// Computes all outputs in one phase of the team, for the first `rows` rows of
 /// the inputs. Panics where shapes or formats do not fit.
@@ -151,7 +152,10 @@ impl Run<'_> {
                 let rows = (self.rows - first).min(ROWS);
                 let (part, ahead) = match rows * E::REGISTERS <= S::TILE {
                     true => (piece, AHEAD),
-                    false => (PART.min(piece), PART),
+                    false => {
+                        let part = PART[usize::from(self.rows > ROWS)];
+                        (part.min(piece), part)
+                    }
                 };
                 for (index, lines) in lines.chunks(piece).enumerate() {
                     let x = &x[first * stride + index * piece..];
