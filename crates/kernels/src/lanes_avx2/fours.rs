@@ -1,0 +1,233 @@
+//! The innermost loops of products: four rows by sixteen columns.
+//!
+//! For each `k` a line of the right operand is read once, and one value of each row
+//! of the left one, spread over the lanes; eight sums of the sixteen registers stay
+//! from the first `k` to the last.
+//!
+//! Often a neighbour (another thread of the same core) takes half of the
+//! instructions that a core can begin in a cycle, so their number is the limit:
+//! fourteen for eight multiplications. Eight `k` at a time share the rest, with
+//! offsets that are parts of the instructions. The compiler adds to pointers and
+//! moves sums about instead: ten instructions more.
+
+use super::F;
+use crate::lanes::WIDTH;
+use std::arch::x86_64::*;
+
+/// One row of [`f32_step`].
+#[rustfmt::skip]
+macro_rules! f32_row {
+    ($address:literal, $i:literal, $low:literal, $high:literal) => {
+        concat!(
+            "vbroadcastss {a}, [", $address, " + ", $i, " * {k_step}]\n",
+            "vfmadd231ps ", $low, ", {a}, {low}\n",
+            "vfmadd231ps ", $high, ", {a}, {high}\n",
+        )
+    };
+}
+
+/// A line of `right` in `{low}` and `{high}`, then for each of four rows its value in
+/// all lanes, and both halves of its sums.
+#[rustfmt::skip]
+macro_rules! f32_step {
+    ($i:literal) => {
+        concat!(
+            "vmovups {low}, [{right} + ", $i, " * {step}]\n",
+            "vmovups {high}, [{right} + ", $i, " * {step} + 32]\n",
+            f32_row!("{left}", $i, "{low0}", "{high0}"),
+            f32_row!("{left} + {row}", $i, "{low1}", "{high1}"),
+            f32_row!("{left} + 2 * {row}", $i, "{low2}", "{high2}"),
+            f32_row!("{left} + {rows}", $i, "{low3}", "{high3}"),
+        )
+    };
+}
+
+/// One row of [`pairs_step`]: both values of a pair in all lanes, and four products.
+#[rustfmt::skip]
+macro_rules! pairs_row {
+    ($address:literal, $i:literal, $low:literal, $high:literal) => {
+        concat!(
+            "vbroadcastss {a}, [", $address, " + ", $i, " * {k_step}]\n",
+            "vpslld {b}, {a}, 16\n",
+            "vpand {a}, {a}, {mask}\n",
+            "vfmadd231ps ", $low, ", {b}, {low}\n",
+            "vfmadd231ps ", $high, ", {b}, {high}\n",
+            "vfmadd231ps ", $low, ", {a}, {low_odd}\n",
+            "vfmadd231ps ", $high, ", {a}, {high_odd}\n",
+        )
+    };
+}
+
+/// [`f32_step`] for pairs of bf16, which become f32 first.
+#[rustfmt::skip]
+macro_rules! pairs_step {
+    ($i:literal) => {
+        concat!(
+            "vmovups {low_odd}, [{right} + ", $i, " * {step}]\n",
+            "vmovups {high_odd}, [{right} + ", $i, " * {step} + 32]\n",
+            "vpslld {low}, {low_odd}, 16\n",
+            "vpslld {high}, {high_odd}, 16\n",
+            "vpand {low_odd}, {low_odd}, {mask}\n",
+            "vpand {high_odd}, {high_odd}, {mask}\n",
+            pairs_row!("{left}", $i, "{low0}", "{high0}"),
+            pairs_row!("{left} + {row}", $i, "{low1}", "{high1}"),
+            pairs_row!("{left} + 2 * {row}", $i, "{low2}", "{high2}"),
+            pairs_row!("{left} + {rows}", $i, "{low3}", "{high3}"),
+        )
+    };
+}
+
+/// Asks for two lines of the cache of each of `next`.
+macro_rules! ask {
+    () => {
+        "prefetcht0 [{next}]
+        prefetcht0 [{next} + 64]
+        add {next}, 128
+        prefetcht0 [{other}]
+        prefetcht0 [{other} + 64]
+        add {other}, 128"
+    };
+}
+
+/// Repeats `code`, which takes so many steps, and moves on.
+macro_rules! repeat {
+    ($times:expr, $steps:literal, $state:expr, $row_step:expr, $sums:expr;
+        $($code:expr),+; $($operands:tt)*) => {
+        let times = $times;
+        if times > 0 {
+            // SAFETY: the caller of the function says that all is there.
+            unsafe {
+                std::arch::asm!(
+                    "2:",
+                    $($code,)+
+                    "add {left}, {steps} * {k_step}",
+                    "add {right}, {steps} * {step}",
+                    "dec {times}",
+                    "jnz 2b",
+                    left = inout(reg) $state.left,
+                    right = inout(reg) $state.right,
+                    times = inout(reg) times => _,
+                    row = in(reg) 4 * $row_step,
+                    rows = in(reg) 12 * $row_step,
+                    k_step = const 4 * K_STEP,
+                    step = const 64 * STEP,
+                    steps = const $steps,
+                    a = out(ymm_reg) _,
+                    low = out(ymm_reg) _,
+                    high = out(ymm_reg) _,
+                    low0 = inout(ymm_reg) $sums[0][0],
+                    high0 = inout(ymm_reg) $sums[0][1],
+                    low1 = inout(ymm_reg) $sums[1][0],
+                    high1 = inout(ymm_reg) $sums[1][1],
+                    low2 = inout(ymm_reg) $sums[2][0],
+                    high2 = inout(ymm_reg) $sums[2][1],
+                    low3 = inout(ymm_reg) $sums[3][0],
+                    high3 = inout(ymm_reg) $sums[3][1],
+                    $($operands)*
+                    options(nostack, readonly),
+                );
+            }
+        }
+    };
+}
+
+/// What the innermost loops read.
+pub(super) struct Operands {
+    left: *const u32,
+    right: *const u32,
+    /// What will be read later.
+    next: [*const u32; 2],
+}
+
+/// Adds to `sums` the products of `count` values of four rows of `left`, `row_step`
+/// apart, by as many lines of `right`, each `STEP`th.
+///
+/// # Safety
+/// `left[3 row_step + (count - 1) K_STEP]` and `right[16 (count - 1) STEP + 15]` have
+/// to exist.
+#[target_feature(enable = "avx2,fma")]
+#[expect(
+    unused_assignments,
+    reason = "the last block leaves its pointers behind"
+)]
+pub(super) unsafe fn multiply_four<const K_STEP: usize, const STEP: usize>(
+    mut at: Operands,
+    row_step: usize,
+    count: usize,
+    mut sums: [F; 4],
+) -> [F; 4] {
+    repeat!(count / 8, 8, at, row_step, sums;
+        ask!(),
+        f32_step!(0),
+        f32_step!(1),
+        f32_step!(2),
+        f32_step!(3),
+        f32_step!(4),
+        f32_step!(5),
+        f32_step!(6),
+        f32_step!(7);
+        next = inout(reg) at.next[0],
+        other = inout(reg) at.next[1],
+    );
+    repeat!(count % 8, 1, at, row_step, sums; f32_step!(0););
+    sums
+}
+
+/// [`multiply_four`] of pairs of bf16.
+///
+/// # Safety
+/// As for [`multiply_four`].
+#[target_feature(enable = "avx2,fma")]
+#[expect(
+    unused_assignments,
+    reason = "the last block leaves its pointers behind"
+)]
+pub(super) unsafe fn multiply_four_pairs<const K_STEP: usize, const STEP: usize>(
+    mut at: Operands,
+    row_step: usize,
+    count: usize,
+    mut sums: [F; 4],
+) -> [F; 4] {
+    let mask = _mm256_set1_epi32(0xffff_0000_u32 as i32);
+    repeat!(count / 8, 8, at, row_step, sums;
+        ask!(),
+        pairs_step!(0),
+        pairs_step!(1),
+        pairs_step!(2),
+        pairs_step!(3),
+        pairs_step!(4),
+        pairs_step!(5),
+        pairs_step!(6),
+        pairs_step!(7);
+        next = inout(reg) at.next[0],
+        other = inout(reg) at.next[1],
+        b = out(ymm_reg) _,
+        low_odd = out(ymm_reg) _,
+        high_odd = out(ymm_reg) _,
+        mask = in(ymm_reg) mask,
+    );
+    repeat!(count % 8, 1, at, row_step, sums; pairs_step!(0);
+        b = out(ymm_reg) _,
+        low_odd = out(ymm_reg) _,
+        high_odd = out(ymm_reg) _,
+        mask = in(ymm_reg) mask,
+    );
+    sums
+}
+
+/// Operands of `count` steps.
+///
+/// Panics when `left` is too short.
+pub(super) fn operands<const STEP: usize>(
+    left: &[u32],
+    [row_step, k_step]: [usize; 2],
+    right: &[[u32; WIDTH]],
+    next: [Option<*const u32>; 2],
+) -> (Operands, usize) {
+    let count = right.len().div_ceil(STEP);
+    let last = 3 * row_step + count.saturating_sub(1) * k_step;
+    assert!(count == 0 || last < left.len(), "left operand too short");
+    let (left, right) = (left.as_ptr(), right.as_ptr().cast());
+    let next = next.map(|next| next.unwrap_or(right));
+    (Operands { left, right, next }, count)
+}
