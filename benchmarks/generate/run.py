@@ -54,7 +54,10 @@ def first_note(program, model, mode, folder, seed):
 def torch(python, *arguments):
     script = Path(__file__).with_name("torch_decode.py")
     command = [python, "-W", "ignore", script, *map(str, arguments), str(THREADS)]
-    return json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout)
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode != 0:  # Not every processor has every mode.
+        return {"error": done.stderr.strip().splitlines()[-1]}
+    return json.loads(done.stdout)
 
 
 def head(program, python):
@@ -99,7 +102,7 @@ def report(path):
     groups = {}
     for text in open(path):
         line = json.loads(text)
-        if "who" in line:
+        if "who" in line and "error" not in line:
             groups.setdefault((line["what"], line["who"], line["mode"], line["batch"]), []).append(line)
     print("| what | who | weights | samples | median | peak MB |\n|---|---|---|---|---|---|")
     for (what, who, mode, batch), lines in sorted(groups.items()):

@@ -16,6 +16,7 @@ import subprocess
 # PyTorch's best on the machine of the results, with its memory as it comes (glibc gives
 # large buffers back to the system) and kept; `--variants all` tries every one.
 F32 = ["eager onednn returned", "eager onednn kept"]
+SMALL_F32 = ["eager onednn kept", "eager mkl kept"]
 EAGER_BF16 = ["eager mkl returned", "eager mkl kept"]
 BF16 = ["compiled mkl returned", "compiled mkl kept"]
 ALL = {
@@ -39,6 +40,9 @@ CASES = {
     "default-f32-4-dropout": ("default", 4, 3, "f32", 0.1, ["fused"], []),
     "default-bf16-4-dropout": ("default", 4, 4, "bf16", 0.1, ["fused"], ["compiled mkl kept"]),
     "small-bf16-4": ("small", 4, 5, "bf16", 0.0, ["fused"], BF16),
+    # For processors without bf16 products, where PyTorch's bf16 crawls.
+    "small-f32-4": ("small", 4, 5, "f32", 0.0, ["fused"], SMALL_F32),
+    "tiny-f32-8": ("tiny", 8, 9, "f32", 0.0, ["fused"], SMALL_F32),
     "tiny-bf16-8": ("tiny", 8, 9, "bf16", 0.0, ["fused"], BF16),
     "composite-f32-4": ("default", 4, 2, "f32", 0.0, ["composite"], []),
 }
