@@ -5,7 +5,7 @@ mod common;
 use common::{distance, values};
 use kernels::exp::{exp, exp_coarse, silu, softmax};
 use kernels::isa::Kernel;
-use kernels::lanes::Lanes;
+use kernels::lanes::{Lanes, f32_to_bf16};
 use kernels::norm::layer_norm;
 use kernels::training::squares::sum_of_squares;
 use kernels::{Isa, Team};
@@ -167,5 +167,55 @@ fn squares_are_summed_in_f64_the_same_by_any_number_of_threads() {
             right > 1.0 && (one / right - 1.0).abs() < 1e-12,
             "{one} {right}"
         );
+    }
+}
+
+struct Rounded<'a>(&'a [f32; 16], &'a mut [u32; 16], &'a mut [u32; 8]);
+
+impl Kernel for Rounded<'_> {
+    type Output = ();
+    #[inline(always)]
+    fn run<S: Lanes>(self, s: S) {
+        let x = s.load(self.0);
+        s.store_bits(s.round_to_bf16(x), self.1);
+        s.narrow_line(x, self.2);
+    }
+}
+
+#[test]
+fn bf16_is_rounded_to_even_on_every_instruction_set() {
+    // Ties up and down, their neighbours, what overflows, and what is no number.
+    let bits: [u32; 16] = [
+        0x3f80_8000,
+        0x3f81_8000,
+        0x3f80_8001,
+        0x3f81_7fff,
+        0xbf80_8000,
+        0xbf81_8000,
+        0x7f7f_ffff,
+        0xff7f_8000,
+        0x7fc0_0001,
+        0x7f80_0001,
+        0xff80_0000,
+        0x0000_8000,
+        0x8001_8000,
+        0,
+        0x3fff_8000,
+        0x4000_7fff,
+    ];
+    let right = bits.map(|bits| f32_to_bf16(f32::from_bits(bits)));
+    for isa in Isa::available() {
+        let (mut wide, mut narrow) = ([0; 16], [0; 8]);
+        isa.run(Rounded(&bits.map(f32::from_bits), &mut wide, &mut narrow));
+        let pairs: Vec<u16> = (narrow.iter())
+            .flat_map(|pair| [*pair as u16, (pair >> 16) as u16])
+            .collect();
+        for (i, right) in right.into_iter().enumerate() {
+            assert_eq!(wide[i], u32::from(right) << 16, "{}: {i}", isa.name());
+            // Instructions for bf16 take numbers too small for their exponent as 0.
+            if bits[i] & 0x7f80_0000 != 0 {
+                assert_eq!(pairs[i], right, "{}: {i}", isa.name());
+            }
+        }
     }
 }
