@@ -60,8 +60,8 @@ pub(crate) trait Element: Copy + Send + Sync + 'static {
     /// spreads it over the lanes.
     fn dot<S: Lanes>(s: S, sum: Self::Sum<S>, line: &Self::Line, x: &Self::Group) -> Self::Sum<S>;
     /// Multiplies four rows of `x`, `stride` apart, with one half of each of `lines`,
-    /// and adds to `sums`: where [`Lanes::FOURS`]. Meanwhile asks for both of `next`,
-    /// two lines of the cache each for every eight groups. `None` where the format has
+    /// and adds to `sums`. Meanwhile asks for both of `next`, two lines of the cache
+    /// each for every eight groups. `None` where the format or the instruction set has
     /// no such kernel.
     #[inline(always)]
     fn four<S: Lanes>(
@@ -161,7 +161,7 @@ impl Element for F32 {
         sums: [S::F; 4],
     ) -> Option<[S::F; 4]> {
         let right = half_of(lines, half);
-        Some(s.multiply_four::<2>(x, [stride, 1], right, next, sums))
+        s.multiply_four::<2>(x, [stride, 1], right, next, sums)
     }
     #[inline(always)]
     fn value<S: Lanes>(_: S, sum: S::F, _: &[i32; 16]) -> S::F {
@@ -226,7 +226,7 @@ impl Element for Bf16 {
         sums: [S::F; 4],
     ) -> Option<[S::F; 4]> {
         let right = half_of(lines, half);
-        Some(s.multiply_four_pairs::<2>(x, stride, right, next, sums))
+        s.multiply_four_pairs(x, stride, right, next, sums)
     }
     #[inline(always)]
     fn value<S: Lanes>(_: S, sum: S::F, _: &[i32; 16]) -> S::F {

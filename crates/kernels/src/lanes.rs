@@ -193,58 +193,35 @@ pub trait Lanes: Copy + Send + Sync {
         self.load(&values)
     }
 
-    /// Whether [`multiply_four`](Self::multiply_four) and
-    /// [`multiply_four_pairs`](Self::multiply_four_pairs) are faster than what the
-    /// compiler makes of [`mul_add`](Self::mul_add) and
-    /// [`dot_bf16`](Self::dot_bf16).
-    const FOURS: bool = false;
     /// Adds to sums the products of four rows of f32 by each `STEP`th line of
     /// `right`, from the first on, all given as bits: with `i` counting these lines
     /// `left[row * row_step + i * k_step] * right[i * STEP][lane]`. Meanwhile asks for
     /// the memory where both of `next` begin, of each two lines of the cache for
-    /// every eight `i`. Panics when `left` is too short.
+    /// every eight `i`. Panics when `left` is too short. `None` where what the compiler
+    /// makes of [`mul_add`](Self::mul_add) is as fast, or for another `k_step`.
     #[inline(always)]
     fn multiply_four<const STEP: usize>(
         self,
-        left: &[u32],
-        [row_step, k_step]: [usize; 2],
-        right: &[[u32; WIDTH]],
-        next: [Option<*const u32>; 2],
-        mut sums: [Self::F; 4],
-    ) -> [Self::F; 4] {
-        let count = right.len().div_ceil(STEP);
-        let last = 3 * row_step + count.saturating_sub(1) * k_step;
-        assert!(count == 0 || last < left.len(), "left operand too short");
-        for (i, line) in right.iter().step_by(STEP).enumerate() {
-            for next in next.into_iter().flatten() {
-                self.prefetch(next.wrapping_add(i * WIDTH));
-            }
-            let line = self.load_bits(line);
-            for (row, sum) in sums.iter_mut().enumerate() {
-                // SAFETY: at most `last`, asserted above.
-                let a = unsafe { *left.get_unchecked(row * row_step + i * k_step) };
-                *sum = self.mul_add(line, self.splat(f32::from_bits(a)), *sum);
-            }
-        }
-        sums
+        _left: &[u32],
+        _steps: [usize; 2],
+        _right: &[[u32; WIDTH]],
+        _next: [Option<*const u32>; 2],
+        _sums: [Self::F; 4],
+    ) -> Option<[Self::F; 4]> {
+        None
     }
     /// [`multiply_four`](Self::multiply_four) of pairs of bf16, which follow one
-    /// another in a row.
+    /// another in a row, by each second line.
     #[inline(always)]
-    fn multiply_four_pairs<const STEP: usize>(
+    fn multiply_four_pairs(
         self,
-        left: &[u32],
-        row_step: usize,
-        right: &[[u32; WIDTH]],
+        _left: &[u32],
+        _row_step: usize,
+        _right: &[[u32; WIDTH]],
         _next: [Option<*const u32>; 2],
-        mut sums: [Self::F; 4],
-    ) -> [Self::F; 4] {
-        for (i, line) in right.iter().step_by(STEP).enumerate() {
-            for (row, sum) in sums.iter_mut().enumerate() {
-                *sum = self.dot_pairs(*sum, line, left[row * row_step + i]);
-            }
-        }
-        sums
+        _sums: [Self::F; 4],
+    ) -> Option<[Self::F; 4]> {
+        None
     }
 
     /// All lanes `x`.

@@ -34,7 +34,6 @@ impl Lanes for Avx2 {
     type I = I;
     const TILE: usize = 2;
     const SIGNED: bool = true;
-    const FOURS: bool = true;
     const HEIGHT: usize = 4;
     const LINES: usize = 1;
 
@@ -139,30 +138,31 @@ impl Lanes for Avx2 {
         right: &[[u32; WIDTH]],
         next: [Option<*const u32>; 2],
         sums: [F; 4],
-    ) -> [F; 4] {
+    ) -> Option<[F; 4]> {
         let (at, count) = operands::<STEP>(left, steps, right, next);
+        // Along rows, panels of four rows, and attention's blocks of queries.
         // SAFETY: the instructions are there, and the values, as `operands` asserts.
         unsafe {
             match steps[1] {
-                1 => multiply_four::<1, STEP>(at, steps[0], count, sums),
-                4 => multiply_four::<4, STEP>(at, steps[0], count, sums),
-                192 => multiply_four::<192, STEP>(at, steps[0], count, sums),
-                _ => panic!("an operand of another kind"),
+                1 => Some(multiply_four::<1, STEP>(at, steps[0], count, sums)),
+                4 => Some(multiply_four::<4, STEP>(at, steps[0], count, sums)),
+                192 => Some(multiply_four::<192, STEP>(at, steps[0], count, sums)),
+                _ => None,
             }
         }
     }
     #[inline(always)]
-    fn multiply_four_pairs<const STEP: usize>(
+    fn multiply_four_pairs(
         self,
         left: &[u32],
         row_step: usize,
         right: &[[u32; WIDTH]],
         next: [Option<*const u32>; 2],
         sums: [F; 4],
-    ) -> [F; 4] {
-        let (at, count) = operands::<STEP>(left, [row_step, 1], right, next);
+    ) -> Option<[F; 4]> {
+        let (at, count) = operands::<2>(left, [row_step, 1], right, next);
         // SAFETY: as above.
-        unsafe { multiply_four_pairs::<1, STEP>(at, row_step, count, sums) }
+        Some(unsafe { multiply_four_pairs(at, row_step, count, sums) })
     }
     #[inline(always)]
     fn splat_i32(self, x: i32) -> I {

@@ -152,10 +152,7 @@ impl Run<'_> {
                 let rows = (self.rows - first).min(ROWS);
                 let (part, ahead) = match rows * E::REGISTERS <= S::TILE {
                     true => (piece, AHEAD),
-                    false => {
-                        let part = PART[usize::from(self.rows > ROWS)];
-                        (part.min(piece), part)
-                    }
+                    false => [PART[usize::from(self.rows > ROWS)]; 2].into(),
                 };
                 for (index, lines) in lines.chunks(piece).enumerate() {
                     let x = &x[first * stride + index * piece..];

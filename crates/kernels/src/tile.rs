@@ -107,10 +107,7 @@ pub(crate) fn multiply<S: Lanes, E: Element>(
     sums: &mut [Sums<S, E>],
 ) {
     let rows = sums.len();
-    let (mut row, mut pass) = match S::FOURS {
-        true => fours::<S, E>(s, lines, next, x, stride, go_on, sums),
-        false => (0, 0),
-    };
+    let (mut row, mut pass) = fours::<S, E>(s, lines, next, x, stride, go_on, sums);
     macro_rules! tiles {
         ($($height:literal)*) => {$(
             // Eight rows that are too many are four and four, not six and two:

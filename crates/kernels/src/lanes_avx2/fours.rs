@@ -173,7 +173,7 @@ pub(super) unsafe fn multiply_four<const K_STEP: usize, const STEP: usize>(
     sums
 }
 
-/// [`multiply_four`] of pairs of bf16.
+/// [`multiply_four`] of pairs of bf16, along rows and by each second line.
 ///
 /// # Safety
 /// As for [`multiply_four`].
@@ -182,12 +182,14 @@ pub(super) unsafe fn multiply_four<const K_STEP: usize, const STEP: usize>(
     unused_assignments,
     reason = "the last block leaves its pointers behind"
 )]
-pub(super) unsafe fn multiply_four_pairs<const K_STEP: usize, const STEP: usize>(
+pub(super) unsafe fn multiply_four_pairs(
     mut at: Operands,
     row_step: usize,
     count: usize,
     mut sums: [F; 4],
 ) -> [F; 4] {
+    const K_STEP: usize = 1;
+    const STEP: usize = 2;
     let mask = _mm256_set1_epi32(0xffff_0000_u32 as i32);
     repeat!(count / 8, 8, at, row_step, sums;
         ask!(),

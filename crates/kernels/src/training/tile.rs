@@ -131,19 +131,21 @@ pub(crate) fn tile_before<S: Lanes, C: Cells>(
     next: [Option<&[u32]>; 2],
     out: &mut Tile,
 ) {
+    if (S::HEIGHT, C::GROUP) == (4, 1) {
+        let steps = [left.row_step, left.k_step];
+        let next = next.map(|next| Some(next?.as_ptr()));
+        let (lines, zeros) = (right.as_chunks().0, [s.splat(0.0); 4]);
+        if let Some(sums) = s.multiply_four::<1>(left.cells, steps, lines, next, zeros) {
+            for (out, sum) in out.iter_mut().zip(sums) {
+                s.store(sum, &mut out.as_chunks_mut().0[0]);
+            }
+            return;
+        }
+    }
     match (S::HEIGHT, lines) {
         (8, 3) => sums::<S, C, 8, 3>(s, left, right, next, out),
         (8, 2) => sums::<S, C, 8, 2>(s, left, right, next, out),
         (8, _) => sums::<S, C, 8, 1>(s, left, right, next, out),
-        _ if C::GROUP == 1 => {
-            let steps = [left.row_step, left.k_step];
-            let next = next.map(|next| Some(next?.as_ptr()));
-            let (right, zeros) = (right.as_chunks().0, [s.splat(0.0); 4]);
-            let sums = s.multiply_four::<1>(left.cells, steps, right, next, zeros);
-            for (out, sum) in out.iter_mut().zip(sums) {
-                s.store(sum, &mut out.as_chunks_mut().0[0]);
-            }
-        }
         _ => sums::<S, C, 4, 1>(s, left, right, next, out),
     }
 }
