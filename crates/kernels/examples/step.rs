@@ -2,7 +2,8 @@
 //! default size (8 layers of 512, a head of 10,000) with random weights, and what
 //! memory gives when it is only read.
 //!
-//! `cargo run --release -p kernels --example step [positions] [threads]`
+//! `cargo run --release -p kernels --example step [positions] [threads] [shared]`: of
+//! the positions so many are in one cache for all rows, a multiple of 32.
 
 use kernels::{
     Activations, Attention, CacheShape, Caches, Conversion, HeadCache, Matrix, Output, Prefix,
@@ -92,7 +93,13 @@ fn norm<'a>(x: &'a [f32], out: &'a mut Activations) -> Conversion<'a> {
     }
 }
 
-fn step(team: &mut Team, format: WeightFormat, model: &Model, rows: usize, position: usize) {
+fn step(
+    team: &mut Team,
+    format: WeightFormat,
+    model: &Model,
+    rows: usize,
+    [position, positions]: [usize; 2],
+) {
     let threads = team.threads();
     let mut x = values(rows * DIM);
     let mut qkv = vec![0.0; rows * 3 * DIM];
@@ -111,15 +118,24 @@ fn step(team: &mut Team, format: WeightFormat, model: &Model, rows: usize, posit
         stripe: 0,
     };
     let mut caches = HeadCache::all(team, format, shape);
+    let prefix = CacheShape {
+        sequences: 1,
+        ..shape
+    };
+    let mut shared = HeadCache::all(team, format, prefix);
     let span = |row| Span {
         sequence: row,
         row,
         rows: 1,
         position,
-        prefix: Prefix::default(),
+        prefix: Prefix {
+            index: 0,
+            positions,
+        },
     };
     let spans: Vec<Span> = (0..rows).map(span).collect();
     fill(team, &mut attention, &mut caches, rows, position);
+    fill(team, &mut attention, &mut shared, 1, positions);
     let mut times = Times::default();
     for _ in 0..STEPS {
         let mut clock = Instant::now();
@@ -144,7 +160,7 @@ fn step(team: &mut Team, format: WeightFormat, model: &Model, rows: usize, posit
                 &spans,
                 Caches {
                     own: &mut caches,
-                    shared: &[],
+                    shared: &shared,
                 },
                 &qkv,
                 &mut attended,
@@ -245,16 +261,17 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1).map(|text| text.parse::<usize>());
     let position = arguments.next().transpose()?.unwrap_or(384);
     let mut team = Team::new(arguments.next().transpose()?.unwrap_or(0));
+    let shared = arguments.next().transpose()?.unwrap_or(0);
     println!("memory read: {:.1} GB/s", bandwidth(&mut team));
     println!(
-        "microseconds a step at position {position}, {} threads",
+        "microseconds a step at position {position} ({shared} shared), {} threads",
         team.threads()
     );
     println!("format rows  convert products attention   head    total  tokens/s  weights GB/s");
     for format in [WeightFormat::F32, WeightFormat::Bf16, WeightFormat::Int8] {
         let model = Model::new(&mut team, format);
         for rows in [1, 8] {
-            step(&mut team, format, &model, rows, position);
+            step(&mut team, format, &model, rows, [position, shared]);
         }
     }
     Ok(())

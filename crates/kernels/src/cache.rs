@@ -95,7 +95,7 @@ cached!(F32 F32; Bf16 Bf16; Int8 Int8Fine;);
 #[repr(C, align(64))]
 pub(crate) struct Scales {
     /// Of keys; see [`Element::value`].
-    pub(crate) offsets: [i32; WIDTH],
+    pub(crate) middles: [i32; WIDTH],
     pub(crate) keys: [f32; WIDTH],
     pub(crate) values: [f32; WIDTH],
 }
@@ -263,8 +263,8 @@ impl<E: Element> Head<E> {
         let groups = self.key_groups;
         let lines = &mut self.keys.get_mut(stripe)[at / BLOCK * groups..][..groups];
         let scales = &mut self.scales.get_mut(stripe)[at / WIDTH];
-        let offset = |_, offset| scales.offsets[lane] = offset;
-        scales.keys[lane] = put_row::<S, E>(s, lines, half, lane, key, offset);
+        let middle = |_, middle| scales.middles[lane] = middle;
+        scales.keys[lane] = put_row::<S, E>(s, lines, half, lane, key, middle);
         let scale = E::scale(s, value);
         scales.values[lane] = scale;
         let (group, column) = (at / E::GROUP, at % E::GROUP);

@@ -10,7 +10,8 @@
 //!   a row, activations integers with a scale, sums are exact integers. The
 //!   dot-product instruction takes unsigned bytes. So of an activation of one
 //!   byte ([`Int8`]), `a` in -127..=127, `a + 128` is stored, and
-//!   `sum(w a) = sum(w (a + 128)) - 128 sum(w)`. Of one of two bytes
+//!   `sum(w a) = sum(w (a + 128)) - 128 sum(w)`; where two products have to fit
+//!   sixteen bits, 64 takes the place of 128. Of an activation of two bytes
 //!   ([`Int8Fine`]), `a` in -32767..=32767, it is `a + 32768 = 256 high + low`, and
 //!   `sum(w a) = 256 (sum(w high) - 128 sum(w)) + sum(w low)`.
 //!
@@ -75,13 +76,13 @@ pub(crate) trait Element: Copy + Send + Sync + 'static {
     ) -> Option<[Self::Sum<S>; 4]> {
         None
     }
-    /// The sums in f32, before scales. `offset` is 128 times the row sums of the
-    /// integer weights over the columns that were summed, 0 for other formats.
-    fn value<S: Lanes>(s: S, sum: Self::Sum<S>, offset: &[i32; 16]) -> S::F;
+    /// The sums in f32, before scales. `middles` are the row sums of the integer
+    /// weights over the columns that were summed, 0 for other formats.
+    fn value<S: Lanes>(s: S, sum: Self::Sum<S>, middles: &[i32; 16]) -> S::F;
     /// Converts a row of activations, or a piece of it, to its groups and gives
     /// its scale. Columns that the last group lacks are 0.
     fn convert<S: Lanes>(s: S, row: &[f32], words: &mut [u32]) -> f32;
-    /// The same for a row that has nothing below 0; its sums need no offset.
+    /// The same for a row that has nothing below 0; its sums need no middles.
     #[inline(always)]
     fn convert_positive<S: Lanes>(s: S, row: &[f32], words: &mut [u32]) -> f32 {
         Self::convert(s, row, words)
@@ -99,7 +100,7 @@ pub(crate) trait Element: Copy + Send + Sync + 'static {
 }
 
 /// Puts a row of weights into a lane of a block's lines. Gives the row's scale
-/// and tells the offset of each piece.
+/// and tells the sum of the integers of each piece.
 #[inline(always)]
 pub(crate) fn put_row<S: Lanes, E: Element>(
     s: S,
@@ -107,7 +108,7 @@ pub(crate) fn put_row<S: Lanes, E: Element>(
     half: usize,
     lane: usize,
     row: &[f32],
-    mut offset: impl FnMut(usize, i32),
+    mut middle: impl FnMut(usize, i32),
 ) -> f32 {
     let scale = E::scale(s, row);
     let inverse = inverse(scale);
@@ -117,7 +118,7 @@ pub(crate) fn put_row<S: Lanes, E: Element>(
         for (line, columns) in lines.iter_mut().zip(columns.chunks(E::GROUP)) {
             sum += E::put_lane(&mut line[half], lane, columns, inverse);
         }
-        offset(piece, 128 * sum);
+        middle(piece, sum);
     }
     scale
 }
@@ -327,30 +328,23 @@ impl<const BYTES: usize> Element for Integers<BYTES> {
         sums
     }
     #[inline(always)]
-    fn value<S: Lanes>(s: S, sums: [S::I; BYTES], offset: &[i32; 16]) -> S::F {
+    fn value<S: Lanes>(s: S, sums: [S::I; BYTES], middles: &[i32; 16]) -> S::F {
         match BYTES {
-            1 if S::SIGNED => s.to_f32(sums[0]),
-            1 => s.to_f32(s.sub_i32(sums[0], offset)),
-            _ => s.fine([sums[0], sums[BYTES - 1]], offset),
+            1 => s.to_f32(s.less_middles(sums[0], middles)),
+            _ => s.fine([sums[0], sums[BYTES - 1]], middles),
         }
     }
     #[inline(always)]
     fn convert<S: Lanes>(s: S, row: &[f32], words: &mut [u32]) -> f32 {
-        let middle = 1 << (8 * BYTES - 1);
-        let (most, offset) = match S::SIGNED {
-            true => (most_signed::<BYTES>(row.len()), 0),
-            false => (middle - 1, middle),
-        };
+        let (most, offset) = range::<S, BYTES>(row.len());
         let scale = largest_magnitude(s, row) / most as f32;
         integers::<S, BYTES>(s, row, inverse(scale), offset, words);
         scale
     }
     #[inline(always)]
     fn convert_positive<S: Lanes>(s: S, row: &[f32], words: &mut [u32]) -> f32 {
-        let most = match S::SIGNED {
-            true => most_signed::<BYTES>(row.len()),
-            false => (1 << (8 * BYTES)) - 1,
-        };
+        let (most, offset) = range::<S, BYTES>(row.len());
+        let most = most + offset;
         let scale = largest_magnitude(s, row) / most as f32;
         integers::<S, BYTES>(s, row, inverse(scale), 0, words);
         scale
@@ -384,14 +378,14 @@ impl<const BYTES: usize> Element for Integers<BYTES> {
     }
 }
 
-/// The largest signed integer of `BYTES` bytes of which `columns` can be summed: see
-/// [`Lanes::dot_fine`].
+/// The largest integer of `BYTES` bytes of which `columns` can be summed, and what is
+/// added to it: see [`Lanes::MIDDLE`] and [`Lanes::dot_fine`].
 #[inline(always)]
-fn most_signed<const BYTES: usize>(columns: usize) -> u32 {
-    let most = (1 << (8 * BYTES - 1)) - 1;
+fn range<S: Lanes, const BYTES: usize>(columns: usize) -> (u32, u32) {
     match BYTES {
-        1 => most,
-        _ => most.min((1 << 25) / columns.max(1) as u32),
+        1 => (S::MIDDLE - 1, S::MIDDLE),
+        _ if S::SIGNED => (32_767.min((1 << 25) / columns.max(1) as u32), 0),
+        _ => (32_767, 32_768),
     }
 }
 

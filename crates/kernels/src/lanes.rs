@@ -226,11 +226,15 @@ pub trait Lanes: Copy + Send + Sync {
 
     /// All lanes `x`.
     fn splat_i32(self, x: i32) -> Self::I;
-    /// Whether [`dot_i8`](Self::dot_i8) and [`dot_fine`](Self::dot_fine) take signed
-    /// integers.
+    /// What an integer of one byte, at least `1 - MIDDLE`, becomes larger by, so that it
+    /// is unsigned: the half of a byte, or of as much of it as
+    /// [`dot_i8`](Self::dot_i8) can take.
+    const MIDDLE: u32 = 128;
+    /// Whether [`dot_fine`](Self::dot_fine) takes signed integers.
     const SIGNED: bool = false;
     /// `acc[lane] + sum of w[4 lane + i] * x[i]` over the four bytes of `x`, low byte
-    /// first, [signed](Self::SIGNED) or not. No `w` and no signed byte is -128. Wraps.
+    /// first, unsigned and less than twice [`MIDDLE`](Self::MIDDLE). No `w` is -128.
+    /// Wraps.
     fn dot_i8(self, acc: Self::I, w: &[i8; 64], x: u32) -> Self::I;
     /// Adds to `sums` what [`fine`](Self::fine) makes
     /// `sum of w[4 lane + i] * x[i]` of, where `x` is four integers of sixteen bits.
@@ -240,15 +244,15 @@ pub trait Lanes: Copy + Send + Sync {
     fn dot_fine(self, sums: [Self::I; 2], w: &[i8; 64], x: [u32; 2]) -> [Self::I; 2] {
         [self.dot_i8(sums[0], w, x[0]), self.dot_i8(sums[1], w, x[1])]
     }
-    /// The sums of [`dot_fine`](Self::dot_fine), less 256 times `offset` where
+    /// The sums of [`dot_fine`](Self::dot_fine), less `256 * 128` times `middles` where
     /// integers are not [signed](Self::SIGNED).
     #[inline(always)]
-    fn fine(self, sums: [Self::I; 2], offset: &[i32; WIDTH]) -> Self::F {
-        let high = self.to_f32(self.sub_i32(sums[0], offset));
+    fn fine(self, sums: [Self::I; 2], middles: &[i32; WIDTH]) -> Self::F {
+        let high = self.to_f32(self.less_middles(sums[0], middles));
         self.mul_add(high, self.splat(256.0), self.to_f32(sums[1]))
     }
-    /// `a - b`, wrapping.
-    fn sub_i32(self, a: Self::I, b: &[i32; WIDTH]) -> Self::I;
+    /// `a` less [`MIDDLE`](Self::MIDDLE) times `middles`, wrapping.
+    fn less_middles(self, a: Self::I, middles: &[i32; WIDTH]) -> Self::I;
     /// The nearest f32 of each lane.
     fn to_f32(self, a: Self::I) -> Self::F;
 
@@ -408,8 +412,8 @@ impl Lanes for Plain {
         })
     }
     #[inline(always)]
-    fn sub_i32(self, a: Self::I, b: &[i32; WIDTH]) -> Self::I {
-        std::array::from_fn(|i| a[i].wrapping_sub(b[i]))
+    fn less_middles(self, a: Self::I, middles: &[i32; WIDTH]) -> Self::I {
+        std::array::from_fn(|i| a[i].wrapping_sub(middles[i] << 7))
     }
     #[inline(always)]
     fn to_f32(self, a: Self::I) -> Self::F {

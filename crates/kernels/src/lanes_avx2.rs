@@ -33,6 +33,7 @@ impl Lanes for Avx2 {
     type F = F;
     type I = I;
     const TILE: usize = 2;
+    const MIDDLE: u32 = 64;
     const SIGNED: bool = true;
     const HEIGHT: usize = 4;
     const LINES: usize = 1;
@@ -171,14 +172,13 @@ impl Lanes for Avx2 {
     #[inline(always)]
     fn dot_i8(self, acc: I, w: &[i8; 64], x: u32) -> I {
         proven!({
-            // `w x = |w| (x sign(w))`: two products of unsigned by signed bytes are
-            // at most 2 * 127 * 127, which sixteen bits hold.
+            // Two products are at most 2 * 127 * 127, which sixteen bits hold.
             let x = _mm256_set1_epi32(x as i32);
             let ones = _mm256_set1_epi16(1);
             let mut sums = acc;
             for (half, sum) in sums.iter_mut().enumerate() {
                 let w = _mm256_loadu_si256(w.as_ptr().add(32 * half).cast());
-                let pairs = _mm256_maddubs_epi16(_mm256_abs_epi8(w), _mm256_sign_epi8(x, w));
+                let pairs = _mm256_maddubs_epi16(x, w);
                 *sum = _mm256_add_epi32(*sum, _mm256_madd_epi16(pairs, ones));
             }
             sums
@@ -212,11 +212,15 @@ impl Lanes for Avx2 {
         halves
     }
     #[inline(always)]
-    fn sub_i32(self, a: I, b: &[i32; WIDTH]) -> I {
-        proven!([
-            _mm256_sub_epi32(a[0], _mm256_loadu_si256(b.as_ptr().cast())),
-            _mm256_sub_epi32(a[1], _mm256_loadu_si256(b.as_ptr().add(8).cast())),
-        ])
+    fn less_middles(self, a: I, middles: &[i32; WIDTH]) -> I {
+        let mut less = a;
+        for (half, less) in less.iter_mut().enumerate() {
+            proven!({
+                let middles = _mm256_loadu_si256(middles.as_ptr().add(8 * half).cast());
+                *less = _mm256_sub_epi32(*less, _mm256_slli_epi32::<6>(middles));
+            });
+        }
+        less
     }
     #[inline(always)]
     fn to_f32(self, a: I) -> F {

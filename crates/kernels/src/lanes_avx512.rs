@@ -264,8 +264,11 @@ impl Lanes for Avx512 {
         ))
     }
     #[inline(always)]
-    fn sub_i32(self, a: __m512i, b: &[i32; WIDTH]) -> __m512i {
-        proven!(_mm512_sub_epi32(a, _mm512_loadu_si512(b.as_ptr().cast())))
+    fn less_middles(self, a: __m512i, middles: &[i32; WIDTH]) -> __m512i {
+        proven!({
+            let middles = _mm512_loadu_si512(middles.as_ptr().cast());
+            _mm512_sub_epi32(a, _mm512_slli_epi32::<7>(middles))
+        })
     }
     #[inline(always)]
     fn to_f32(self, a: __m512i) -> __m512 {

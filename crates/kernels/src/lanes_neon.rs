@@ -137,8 +137,13 @@ impl Lanes for Neon {
         })
     }
     #[inline(always)]
-    fn sub_i32(self, a: I, b: &[i32; WIDTH]) -> I {
-        from_fn(|i| proven!(vsubq_s32(a[i], vld1q_s32(b.as_ptr().add(4 * i)))))
+    fn less_middles(self, a: I, middles: &[i32; WIDTH]) -> I {
+        from_fn(|i| {
+            proven!({
+                let middles = vld1q_s32(middles.as_ptr().add(4 * i));
+                vsubq_s32(a[i], vshlq_n_s32::<7>(middles))
+            })
+        })
     }
     #[inline(always)]
     fn to_f32(self, a: I) -> F {

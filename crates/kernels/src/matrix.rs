@@ -36,7 +36,7 @@ pub(crate) struct Packed<E: Element> {
     pub(crate) lines: Piece<[E::Line; 2]>,
     /// One a row and piece, `[blocks, pieces, 2]` lines of sixteen; see
     /// [`Element::value`].
-    pub(crate) offsets: Vec<[i32; 16]>,
+    pub(crate) middles: Vec<[i32; 16]>,
     /// One a row, in lines of sixteen; 1 where the format has none.
     pub(crate) scales: Vec<[f32; 16]>,
     /// Groups in a block.
@@ -155,20 +155,20 @@ fn pack<E: Element, X: Send>(
     let blocks = rows.div_ceil(BLOCK);
     let mut lines = team.pool().take(blocks * groups);
     let pieces = columns.div_ceil(E::PIECE);
-    let mut offsets = vec![[0; 16]; blocks * pieces * 2];
+    let mut middles = vec![[0; 16]; blocks * pieces * 2];
     let mut scales = vec![[1.0; 16]; blocks * 2];
     let mut scratch = vec![0.0; team.threads() * BLOCK * columns];
     let failed = Mutex::new(None);
     let shared = (
         SharedMut::new(&mut lines),
-        SharedMut::new(&mut offsets),
+        SharedMut::new(&mut middles),
         SharedMut::new(&mut scales),
         SharedMut::new(&mut scratch),
     );
     team.run(blocks, &|thread, block| {
         // SAFETY: one task a block; scratch is by thread, of which no two tasks
         // run at once.
-        let (lines, offsets, scales, values) = unsafe {
+        let (lines, middles, scales, values) = unsafe {
             (
                 shared.0.part(block * groups, groups),
                 shared.1.part(block * pieces * 2, pieces * 2),
@@ -187,15 +187,15 @@ fn pack<E: Element, X: Send>(
         }
         for (row, values) in values.chunks(columns.max(1)).enumerate() {
             let (half, lane) = (row / 16, row % 16);
-            let offset = |piece: usize, offset| offsets[2 * piece + half][lane] = offset;
-            scales[half][lane] = put_row::<_, E>(Plain, lines, half, lane, values, offset);
+            let middle = |piece: usize, middle| middles[2 * piece + half][lane] = middle;
+            scales[half][lane] = put_row::<_, E>(Plain, lines, half, lane, values, middle);
         }
     });
     let failed = failed.into_inner().unwrap_or_else(PoisonError::into_inner);
     failed.map_or(Ok(()), Err)?;
     Ok(Packed {
         lines,
-        offsets,
+        middles,
         scales,
         groups,
     })

@@ -14,7 +14,7 @@ use crate::elements::Element;
 use crate::exp::silu;
 use crate::isa::Kernel;
 use crate::lanes::Lanes;
-use crate::matrix::{Blocks, Matrix, Packed};
+use crate::matrix::{Blocks, Matrix, Packed, WeightFormat};
 use crate::shared::SharedMut;
 use crate::team::Team;
 use crate::tile::{BLOCK, ROWS, multiply};
@@ -60,9 +60,16 @@ const TASKS: usize = 4;
 const AHEAD: usize = 64;
 
 /// Groups that are passed over together where registers do not hold the sums of all
-/// rows: 4 KB, which stay in the first-level cache beside the rows meanwhile; with so
-/// many rows that the weights come from memory once for several tiles, 16 KB.
-const PART: [usize; 2] = [32, 128];
+/// `rows`: 4 KB, which stay in the first-level cache beside the rows meanwhile; with so
+/// many rows that the weights come from memory once for several tiles, 16 KB, and of
+/// bf16, whose kernel takes the longest for each group.
+#[inline(always)]
+fn part<E: Element>(rows: usize) -> usize {
+    match rows > ROWS || E::FORMAT == WeightFormat::Bf16 {
+        true => 128,
+        false => 32,
+    }
+}
 
 /// Computes all outputs in one phase of the team, for the first `rows` rows of
 /// the inputs. Panics where shapes or formats do not fit.
@@ -147,12 +154,12 @@ impl Run<'_> {
         let mut values = [[s.splat(0.0); 2]; ROWS];
         for block in self.blocks.clone() {
             let lines = &packed.lines[block * packed.groups..][..packed.groups];
-            let offsets = &packed.offsets[2 * block * pieces..][..2 * pieces];
+            let middles = &packed.middles[2 * block * pieces..][..2 * pieces];
             for first in (0..self.rows).step_by(ROWS) {
                 let rows = (self.rows - first).min(ROWS);
                 let (part, ahead) = match rows * E::REGISTERS <= S::TILE {
                     true => (piece, AHEAD),
-                    false => [PART[usize::from(self.rows > ROWS)]; 2].into(),
+                    false => [part::<E>(self.rows); 2].into(),
                 };
                 for (index, lines) in lines.chunks(piece).enumerate() {
                     let x = &x[first * stride + index * piece..];
@@ -171,7 +178,7 @@ impl Run<'_> {
                     for row in 0..rows {
                         let scale = s.splat(input.scales(first + row)[index]);
                         for half in 0..2 {
-                            let value = E::value(s, sums[row][half], &offsets[2 * index + half]);
+                            let value = E::value(s, sums[row][half], &middles[2 * index + half]);
                             values[row][half] = if index == 0 {
                                 s.mul(value, scale)
                             } else {

@@ -79,13 +79,18 @@ fn fours<S: Lanes, E: Element>(
             let next = next.filter(|_| pass < 4);
             let at = |part| Some(next?.cast::<u32>().wrapping_byte_add(part * eighth));
             let next = [at(2 * pass), at(2 * pass + 1)];
-            let from = sums.map(|sums| if go_on { sums[half] } else { E::zero(s) });
+            let mut from = [E::zero(s); 4];
+            if go_on {
+                for (from, sums) in from.iter_mut().zip(&*sums) {
+                    *from = sums[half];
+                }
+            }
             let x = &x[4 * index * stride..];
             let Some(four) = E::four(s, lines, half, x, stride, next, from) else {
                 return (0, 0);
             };
-            for (sums, sum) in sums.iter_mut().zip(four) {
-                sums[half] = sum;
+            for (sums, sum) in sums.iter_mut().zip(&four) {
+                sums[half] = *sum;
             }
         }
     }

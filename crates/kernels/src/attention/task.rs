@@ -249,7 +249,7 @@ fn put_scores<S: Lanes, E: Cached>(
 ) {
     let lines = scores.as_chunks_mut().0.iter_mut().zip(scales);
     for (sum, (scores, scales)) in halves.iter().zip(lines) {
-        let mut value = E::value(s, *sum, &scales.offsets);
+        let mut value = E::value(s, *sum, &scales.middles);
         if E::SCALED {
             value = s.mul(value, s.mul(s.load(&scales.keys), s.splat(factor)));
         }
