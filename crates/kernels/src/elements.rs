@@ -82,9 +82,10 @@ pub(crate) trait Element: Copy + Send + Sync + 'static {
     /// Converts a row of activations, or a piece of it, to its groups and gives
     /// its scale. Columns that the last group lacks are 0.
     fn convert<S: Lanes>(s: S, row: &[f32], words: &mut [u32]) -> f32;
-    /// The same for a row that has nothing below 0; its sums need no middles.
+    /// The same for a row that has nothing below 0 and nothing above `largest`, which
+    /// need be right only where the format has scales; its sums need no middles.
     #[inline(always)]
-    fn convert_positive<S: Lanes>(s: S, row: &[f32], words: &mut [u32]) -> f32 {
+    fn convert_positive<S: Lanes>(s: S, row: &[f32], _largest: f32, words: &mut [u32]) -> f32 {
         Self::convert(s, row, words)
     }
     /// The groups that the words are.
@@ -92,9 +93,17 @@ pub(crate) trait Element: Copy + Send + Sync + 'static {
     /// What weights that are kept together are divided by: 1 where the format
     /// has no scales.
     fn scale<S: Lanes>(s: S, row: &[f32]) -> f32;
-    /// Writes up to `GROUP` columns of one lane, times `inverse`; the rest of them
-    /// become 0. Gives the sum of the integers written, 0 for other formats.
-    fn put_lane(line: &mut Self::Line, lane: usize, columns: &[f32], inverse: f32) -> i32;
+    /// Writes columns of one lane of as many lines as they need, times `inverse`; the
+    /// rest of the last line's become 0. Gives the sum of the integers written, 0 for
+    /// other formats.
+    fn put_lane<S: Lanes>(
+        s: S,
+        lines: &mut [[Self::Line; 2]],
+        half: usize,
+        lane: usize,
+        columns: &[f32],
+        inverse: f32,
+    ) -> i32;
     /// Writes one column of all lanes, times `inverse`.
     fn put_column(line: &mut Self::Line, column: usize, lanes: &[f32; WIDTH], inverse: f32);
 }
@@ -114,11 +123,7 @@ pub(crate) fn put_row<S: Lanes, E: Element>(
     let inverse = inverse(scale);
     let pieces = lines.chunks_mut(E::PIECE.div_ceil(E::GROUP));
     for (piece, (lines, columns)) in pieces.zip(row.chunks(E::PIECE)).enumerate() {
-        let mut sum = 0;
-        for (line, columns) in lines.iter_mut().zip(columns.chunks(E::GROUP)) {
-            sum += E::put_lane(&mut line[half], lane, columns, inverse);
-        }
-        middle(piece, sum);
+        middle(piece, E::put_lane(s, lines, half, lane, columns, inverse));
     }
     scale
 }
@@ -184,8 +189,17 @@ impl Element for F32 {
         1.0
     }
     #[inline(always)]
-    fn put_lane(line: &mut Self::Line, lane: usize, columns: &[f32], _: f32) -> i32 {
-        line.0[lane] = columns[0];
+    fn put_lane<S: Lanes>(
+        _: S,
+        lines: &mut [[Self::Line; 2]],
+        half: usize,
+        lane: usize,
+        columns: &[f32],
+        _: f32,
+    ) -> i32 {
+        for (line, x) in lines.iter_mut().zip(columns) {
+            line[half].0[lane] = *x;
+        }
         0
     }
     #[inline(always)]
@@ -257,12 +271,22 @@ impl Element for Bf16 {
         1.0
     }
     #[inline(always)]
-    fn put_lane(line: &mut Self::Line, lane: usize, columns: &[f32], _: f32) -> i32 {
-        let mut pair = [0; 2];
-        for (narrow, x) in pair.iter_mut().zip(columns) {
-            *narrow = f32_to_bf16(*x);
+    fn put_lane<S: Lanes>(
+        s: S,
+        lines: &mut [[Self::Line; 2]],
+        half: usize,
+        lane: usize,
+        columns: &[f32],
+        _: f32,
+    ) -> i32 {
+        let pairs = lines.chunks_mut(WIDTH / 2);
+        for (lines, columns) in pairs.zip(columns.chunks(WIDTH)) {
+            let mut words = [0; WIDTH / 2];
+            s.narrow_line(load_part(s, columns), &mut words);
+            for (line, word) in lines.iter_mut().zip(words) {
+                line[half].0.as_chunks_mut().0[lane] = [word as u16, (word >> 16) as u16];
+            }
         }
-        line.0.as_chunks_mut().0[lane] = pair;
         0
     }
     #[inline(always)]
@@ -342,10 +366,10 @@ impl<const BYTES: usize> Element for Integers<BYTES> {
         scale
     }
     #[inline(always)]
-    fn convert_positive<S: Lanes>(s: S, row: &[f32], words: &mut [u32]) -> f32 {
+    fn convert_positive<S: Lanes>(s: S, row: &[f32], largest: f32, words: &mut [u32]) -> f32 {
         let (most, offset) = range::<S, BYTES>(row.len());
         let most = most + offset;
-        let scale = largest_magnitude(s, row) / most as f32;
+        let scale = largest / most as f32;
         integers::<S, BYTES>(s, row, inverse(scale), 0, words);
         scale
     }
@@ -358,13 +382,26 @@ impl<const BYTES: usize> Element for Integers<BYTES> {
         largest_magnitude(s, row) / 127.0
     }
     #[inline(always)]
-    fn put_lane(line: &mut Self::Line, lane: usize, columns: &[f32], inverse: f32) -> i32 {
-        let mut four = [0; 4];
-        for (integer, x) in four.iter_mut().zip(columns) {
-            *integer = nearest(x * inverse);
+    fn put_lane<S: Lanes>(
+        s: S,
+        lines: &mut [[Self::Line; 2]],
+        half: usize,
+        lane: usize,
+        columns: &[f32],
+        inverse: f32,
+    ) -> i32 {
+        let (inverse, mut sums) = (s.splat(inverse), s.splat(0.0));
+        let fours = lines.chunks_mut(WIDTH / 4);
+        for (lines, columns) in fours.zip(columns.chunks(WIDTH)) {
+            let values = s.mul(load_part(s, columns), inverse);
+            sums = s.add(sums, s.round(values));
+            let mut words = [0; WIDTH / 2];
+            s.bytes(values, 0, &mut words);
+            for (line, [_, low]) in lines.iter_mut().zip(words.as_chunks().0) {
+                line[half].0.as_chunks_mut().0[lane] = low.to_le_bytes().map(|x| x as i8);
+            }
         }
-        line.0.as_chunks_mut().0[lane] = four;
-        four.into_iter().map(i32::from).sum()
+        s.sum(sums) as i32
     }
     #[inline(always)]
     fn put_column(line: &mut Self::Line, column: usize, lanes: &[f32; WIDTH], inverse: f32) {

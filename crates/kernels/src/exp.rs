@@ -68,11 +68,11 @@ pub fn silu<S: Lanes>(s: S, x: S::F) -> S::F {
     s.div(x, s.add(s.splat(1.0), e))
 }
 
-/// Replaces each value by `exp(value - largest)` and returns their sum. Sixteen
-/// running sums, one a lane, joined pairwise. Values that are minus infinity
-/// become 0.
+/// Replaces each value by `exp(value - largest)`, [coarse](exp_coarse) or not, and
+/// returns their sum. Sixteen running sums, one a lane, joined pairwise. Values that
+/// are minus infinity become 0.
 #[inline(always)]
-pub fn exp_and_sum<S: Lanes>(s: S, values: &mut [f32]) -> f32 {
+pub fn exp_and_sum<S: Lanes>(s: S, values: &mut [f32], coarse: bool) -> f32 {
     let (lines, rest) = values.as_chunks_mut::<WIDTH>();
     let mut tail = [f32::NEG_INFINITY; WIDTH];
     tail[..rest.len()].copy_from_slice(rest);
@@ -83,7 +83,8 @@ pub fn exp_and_sum<S: Lanes>(s: S, values: &mut [f32]) -> f32 {
     let largest = s.splat(s.largest(largest).max(f32::MIN));
     let mut sum = s.splat(0.0);
     for line in lines.iter_mut().chain(std::iter::once(&mut tail)) {
-        let e = exp(s, s.sub(s.load(line), largest));
+        let x = s.sub(s.load(line), largest);
+        let e = if coarse { exp_coarse(s, x) } else { exp(s, x) };
         s.store(e, line);
         sum = s.add(sum, e);
     }
@@ -97,7 +98,7 @@ impl Kernel for Softmax<'_> {
     type Output = ();
     #[inline(always)]
     fn run<S: Lanes>(self, s: S) {
-        let scale = 1.0 / exp_and_sum(s, self.0);
+        let scale = 1.0 / exp_and_sum(s, self.0, false);
         for x in self.0 {
             *x *= scale;
         }

@@ -23,7 +23,8 @@ pub(crate) type Sums<S, E> = [<E as Element>::Sum<S>; 2];
 #[derive(Clone, Copy)]
 struct Ahead {
     at: *const u8,
-    /// Bytes a group: two lines, one or none.
+    /// Bytes a group: two lines, one or none. Two are always asked for, if need be the
+    /// same one, so that there is nothing to decide.
     step: usize,
 }
 
@@ -40,13 +41,10 @@ fn tile<S: Lanes, E: Element, const HEIGHT: usize>(
         x.len() >= (HEIGHT - 1) * stride + lines.len(),
         "activations too short"
     );
+    let second = ahead.step / 2 & 64;
     for (group, lines) in lines.iter().enumerate() {
-        if ahead.step > 0 {
-            s.prefetch(ahead.at);
-        }
-        if ahead.step > 64 {
-            s.prefetch(ahead.at.wrapping_byte_add(64));
-        }
+        s.prefetch(ahead.at);
+        s.prefetch(ahead.at.wrapping_byte_add(second));
         ahead.at = ahead.at.wrapping_byte_add(ahead.step);
         for (row, sum) in sums.iter_mut().enumerate() {
             // SAFETY: row < HEIGHT and group < lines.len(), asserted above.

@@ -41,6 +41,10 @@ impl Task<'_> {
             // SAFETY: one task a cache, as no two spans share a sequence.
             let cache = unsafe { self.own.part(span.sequence * self.stride + self.cache, 1) };
             E::head(&cache[0]).ask(s, span.position);
+            // Half of these are in another core's cache.
+            for part in 0..3 {
+                ask(s, self.part(span.row, part));
+            }
         }
         let mut own = [None; ROWS];
         for (own, span) in own.iter_mut().zip(self.spans) {
@@ -170,16 +174,17 @@ impl Task<'_> {
                 let (_, position) = self.place(tile, row);
                 let weights = &mut scores[row * row_length(seen)..][..part.positions.end];
                 let (own, later) = weights.split_at_mut(position + 1);
-                let sum = exp_and_sum(s, own);
+                let sum = exp_and_sum(s, own, E::GROUP > 1);
                 later.fill(0.0);
+                let mut largest = 0.0_f32;
                 if E::SCALED {
                     for run in tile.prefix.iter().chain([part]).flat_map(Part::runs) {
-                        scale(s, &mut weights[run.all()], run.scales());
+                        largest = largest.max(scale(s, &mut weights[run.all()], run.scales()));
                     }
                 }
                 let count = weights.len().div_ceil(E::GROUP) * E::WORDS;
                 let words = &mut words[row * stride..][..count];
-                factors[row] = E::convert_positive(s, weights, words) / sum;
+                factors[row] = E::convert_positive(s, weights, largest, words) / sum;
             }
         }
         Weights {
@@ -257,17 +262,23 @@ fn put_scores<S: Lanes, E: Cached>(
     }
 }
 
-/// Multiplies weights by the scales of their values.
+/// Multiplies weights by the scales of their values, and gives the largest.
 #[inline(always)]
-fn scale<S: Lanes>(s: S, weights: &mut [f32], scales: &[Scales]) {
+fn scale<S: Lanes>(s: S, weights: &mut [f32], scales: &[Scales]) -> f32 {
     let (lines, rest) = weights.as_chunks_mut::<WIDTH>();
     let (whole, last) = scales.split_at(lines.len());
+    let mut largest = s.splat(0.0);
     for (line, scales) in lines.iter_mut().zip(whole) {
-        s.store(s.mul(s.load(line), s.load(&scales.values)), line);
+        let scaled = s.mul(s.load(line), s.load(&scales.values));
+        largest = s.max(largest, scaled);
+        s.store(scaled, line);
     }
+    let mut largest = s.largest(largest);
     for (weight, scale) in rest.iter_mut().zip(last.iter().flat_map(|l| l.values)) {
         *weight *= scale;
+        largest = largest.max(*weight);
     }
+    largest
 }
 
 /// Writes the first lanes, as many as `out` has room for.
