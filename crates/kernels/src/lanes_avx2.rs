@@ -118,9 +118,10 @@ impl Lanes for Avx2 {
     #[inline(always)]
     fn dot_bf16(self, acc: F, w: &[u16; 32], x: u32) -> F {
         proven!({
-            let low = _mm256_set1_ps(f32::from_bits(x << 16));
-            let high = _mm256_set1_ps(f32::from_bits(x & 0xffff_0000));
             let keep = _mm256_set1_epi32(0xffff_0000_u32 as i32);
+            let pair = _mm256_set1_epi32(x as i32);
+            let low = _mm256_castsi256_ps(_mm256_slli_epi32::<16>(pair));
+            let high = _mm256_castsi256_ps(_mm256_and_si256(pair, keep));
             let mut sums = acc;
             for (half, sum) in sums.iter_mut().enumerate() {
                 let w = _mm256_loadu_si256(w.as_ptr().add(16 * half).cast());
