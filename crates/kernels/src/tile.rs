@@ -41,7 +41,7 @@ fn tile<S: Lanes, E: Element, const HEIGHT: usize>(
         x.len() >= (HEIGHT - 1) * stride + lines.len(),
         "activations too short"
     );
-    let second = ahead.step / 2 & 64;
+    let second = ahead.step.saturating_sub(64);
     for (group, lines) in lines.iter().enumerate() {
         s.prefetch(ahead.at);
         s.prefetch(ahead.at.wrapping_byte_add(second));
