@@ -53,7 +53,8 @@ fn cached_and_uncached_equal_the_jax_original() {
 
 #[test]
 fn smaller_formats_stay_near_the_jax_original() {
-    for (format, tolerance) in [(WeightFormat::Bf16, 0.02), (WeightFormat::Int8, 0.02)] {
+    // Activations have eight bits with int8, and seven where AVX2 multiplies them.
+    for (format, tolerance) in [(WeightFormat::Bf16, 0.02), (WeightFormat::Int8, 0.03)] {
         let mut engine = engine(&jax_model(), with_format(format));
         for (ids, expected) in jax_rows() {
             for (found, expected) in uncached(&mut engine, &ids).iter().zip(&expected) {
