@@ -6,9 +6,10 @@
 //! normal number; below -87.3 the result is 0, above 88.3 it stays at exp(88.3).
 //!
 //! [`exp_coarse`] is for results that are rounded to bf16, whose own error is
-//! 4e-3, or to integers of fifteen bits, 3e-5 of the largest: `2^n p(r)` with `n + r = x log2 e`, `|r| <= 1/2`, and `p` the polynomial
-//! of degree 4 with `p(0) = 1` and the least relative error, 2.9e-6. With the
-//! rounding of `x log2 e` it is at most 1e-5.
+//! 4e-3, or to integers of fifteen bits, 3e-5 of the largest: `2^n p(r)` with
+//! `n + r = x log2 e`, `|r| <= 1/2`, and `p` the polynomial of degree 4 with
+//! `p(0) = 1` and the least relative error, 2.9e-6. With the rounding of `x log2 e`
+//! it is at most 1e-5.
 
 use crate::isa::{Isa, Kernel};
 use crate::lanes::{Lanes, WIDTH};

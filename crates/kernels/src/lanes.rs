@@ -413,7 +413,7 @@ impl Lanes for Plain {
     }
     #[inline(always)]
     fn less_middles(self, a: Self::I, middles: &[i32; WIDTH]) -> Self::I {
-        std::array::from_fn(|i| a[i].wrapping_sub(middles[i] << 7))
+        std::array::from_fn(|i| a[i].wrapping_sub(middles[i] * Self::MIDDLE as i32))
     }
     #[inline(always)]
     fn to_f32(self, a: Self::I) -> Self::F {

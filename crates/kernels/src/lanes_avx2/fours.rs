@@ -77,6 +77,22 @@ macro_rules! pairs_step {
     };
 }
 
+/// The first eight steps.
+macro_rules! eight {
+    ($step:ident) => {
+        concat!(
+            $step!(0),
+            $step!(1),
+            $step!(2),
+            $step!(3),
+            $step!(4),
+            $step!(5),
+            $step!(6),
+            $step!(7),
+        )
+    };
+}
+
 /// Asks for two lines of the cache of each of `next`.
 macro_rules! ask {
     () => {
@@ -158,14 +174,7 @@ pub(super) unsafe fn multiply_four<const K_STEP: usize, const STEP: usize>(
 ) -> [F; 4] {
     repeat!(count / 8, 8, at, row_step, sums;
         ask!(),
-        f32_step!(0),
-        f32_step!(1),
-        f32_step!(2),
-        f32_step!(3),
-        f32_step!(4),
-        f32_step!(5),
-        f32_step!(6),
-        f32_step!(7);
+        eight!(f32_step);
         next = inout(reg) at.next[0],
         other = inout(reg) at.next[1],
     );
@@ -193,14 +202,7 @@ pub(super) unsafe fn multiply_four_pairs(
     let mask = _mm256_set1_epi32(0xffff_0000_u32 as i32);
     repeat!(count / 8, 8, at, row_step, sums;
         ask!(),
-        pairs_step!(0),
-        pairs_step!(1),
-        pairs_step!(2),
-        pairs_step!(3),
-        pairs_step!(4),
-        pairs_step!(5),
-        pairs_step!(6),
-        pairs_step!(7);
+        eight!(pairs_step);
         next = inout(reg) at.next[0],
         other = inout(reg) at.next[1],
         b = out(ymm_reg) _,
