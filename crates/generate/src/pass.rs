@@ -8,7 +8,7 @@ use crate::prefixes::Prefixes;
 use crate::weight_file::Tensors;
 use kernels::{
     Activations, Attention, CacheShape, Caches, Conversion, HeadCache, Output, Prefix, Product,
-    Rotary, Span, Team, Then, WeightFormat, convert, products,
+    Products, Rotary, Span, Team, Then, WeightFormat, convert, products,
 };
 use model::ModelConfig;
 use model::config::MLP_MULTIPLE;
@@ -190,11 +190,7 @@ impl Pass {
                 products: &[qkv],
                 out: &mut rows.qkv,
             };
-            let expand = Output {
-                products: &[expand],
-                out: &mut rows.hidden,
-            };
-            products(team, count, [qkv, expand]);
+            products(team, count, qkv);
             if let Some(rotary) = &self.rotary {
                 turn(rotary, spans, &mut rows.qkv, dim);
             }
@@ -203,8 +199,16 @@ impl Pass {
                 own: &mut self.caches,
                 shared: &self.shared,
             };
-            self.attention
-                .attend(team, index, spans, caches, &rows.qkv, attended);
+            let attend = self
+                .attention
+                .tasks(team, index, spans, caches, &rows.qkv, attended);
+            let expand = Output {
+                products: &[expand],
+                out: &mut rows.hidden,
+            };
+            let expand = Products::new(team, count, expand);
+            // One waits for memory, the other for arithmetic.
+            team.run_all(&[&attend, &expand]);
             if rows.rounded.is_some() {
                 original_bf16::round(attended);
             }
@@ -224,14 +228,11 @@ impl Pass {
                 input: &rows.expanded,
                 then: Then::Add,
             };
-            products(
-                team,
-                count,
-                [Output {
-                    products: &[output, contract],
-                    out: x,
-                }],
-            );
+            let output = Output {
+                products: &[output, contract],
+                out: x,
+            };
+            products(team, count, output);
         }
     }
 
@@ -251,7 +252,7 @@ impl Pass {
             products: &[product],
             out: &mut rows.logits,
         };
-        products(&mut self.team, count, [output]);
+        products(&mut self.team, count, output);
         &rows.logits[..count * head.bias.len()]
     }
 }

@@ -1,6 +1,7 @@
 //! Where the time of a decoding step goes: each phase of a transformer of the
 //! default size (8 layers of 512, a head of 10,000) with random weights, and what
-//! memory gives when it is only read.
+//! memory gives when it is only read. Here one phase comes after the other; in use the
+//! MLP's first product is a phase with attention.
 //!
 //! `cargo run --release -p kernels --example step [positions] [threads] [shared]`: of
 //! the positions so many are in one cache for all rows, a multiple of 32.
@@ -143,16 +144,13 @@ fn step(
             convert(team, [norm(&x, &mut narrow), norm(&x, &mut other)]);
             lap(&mut clock, &mut times.convert);
             let outputs = [
-                Output {
-                    products: &[product(&model.qkv[layer], &narrow, Then::Store)],
-                    out: &mut qkv,
-                },
-                Output {
-                    products: &[product(&model.expand[layer], &other, Then::Silu)],
-                    out: &mut hidden,
-                },
+                (&model.qkv[layer], &narrow, Then::Store, &mut qkv),
+                (&model.expand[layer], &other, Then::Silu, &mut hidden),
             ];
-            products(team, rows, outputs);
+            for (weights, input, then, out) in outputs {
+                let products = &[product(weights, input, then)];
+                self::products(team, rows, Output { products, out });
+            }
             lap(&mut clock, &mut times.products);
             attention.attend(
                 team,
@@ -177,7 +175,7 @@ fn step(
                 products: &both,
                 out: &mut x,
             };
-            products(team, rows, [output]);
+            products(team, rows, output);
             lap(&mut clock, &mut times.products);
         }
         convert(team, [norm(&x, &mut narrow)]);
@@ -186,7 +184,7 @@ fn step(
             products: &[product(&model.head, &narrow, Then::Store)],
             out: &mut logits,
         };
-        products(team, rows, [output]);
+        products(team, rows, output);
         lap(&mut clock, &mut times.head);
     }
     black_box(logits);

@@ -45,11 +45,11 @@ mod tile;
 pub mod training;
 
 pub use activations::{Activations, Conversion, convert};
-pub use attention::{Attention, Caches, Prefix, Span};
+pub use attention::{Attending, Attention, Caches, Prefix, Span};
 pub use cache::{CacheShape, HeadCache};
 pub use isa::Isa;
 pub use matrix::{Matrix, WeightFormat};
 pub use memory::{Piece, Pool};
-pub use product::{Output, Product, Then, products};
+pub use product::{Output, Product, Products, Then, products};
 pub use rotary::Rotary;
-pub use team::Team;
+pub use team::{Tasks, Team};

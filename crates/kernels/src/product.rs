@@ -12,11 +12,11 @@
 use crate::activations::Activations;
 use crate::elements::Element;
 use crate::exp::silu;
-use crate::isa::Kernel;
+use crate::isa::{Isa, Kernel};
 use crate::lanes::Lanes;
 use crate::matrix::{Blocks, Matrix, Packed, WeightFormat};
 use crate::shared::SharedMut;
-use crate::team::Team;
+use crate::team::{Tasks, Team};
 use crate::tile::{BLOCK, ROWS, multiply};
 use std::ops::Range;
 
@@ -71,13 +71,26 @@ fn part<E: Element>(rows: usize) -> usize {
     }
 }
 
-/// Computes all outputs in one phase of the team, for the first `rows` rows of
-/// the inputs. Panics where shapes or formats do not fit.
-pub fn products<const N: usize>(team: &mut Team, rows: usize, outputs: [Output; N]) {
-    let widths = outputs.each_ref().map(|output| {
-        let width = output.products.first().map_or(0, |p| p.weights.rows());
-        assert!(output.out.len() >= rows * width, "output too short");
-        for product in output.products {
+/// An output whose runs of blocks are tasks.
+pub struct Products<'a> {
+    isa: Isa,
+    rows: usize,
+    products: &'a [Product<'a>],
+    out: SharedMut<'a, f32>,
+    width: usize,
+    blocks: usize,
+    /// Blocks of a task.
+    run: usize,
+}
+
+impl<'a> Products<'a> {
+    /// For the first `rows` rows of the inputs, by `team`. Panics where shapes or
+    /// formats do not fit.
+    pub fn new(team: &Team, rows: usize, output: Output<'a>) -> Self {
+        let Output { products, out } = output;
+        let width = products.first().map_or(0, |p| p.weights.rows());
+        assert!(out.len() >= rows * width, "output too short");
+        for product in products {
             let bias = product.bias.map_or(width, <[f32]>::len);
             assert_eq!(
                 product.weights.columns(),
@@ -89,33 +102,44 @@ pub fn products<const N: usize>(team: &mut Team, rows: usize, outputs: [Output; 
                 "outputs of unequal width"
             );
         }
-        width
-    });
-    let blocks = widths.map(|width| width.div_ceil(BLOCK));
-    let total = blocks.iter().sum::<usize>();
-    let run = total.div_ceil(team.threads() * TASKS).max(1);
-    let outputs = outputs.map(|output| (output.products, SharedMut::new(output.out)));
-    let isa = team.isa();
-    team.run(total.div_ceil(run), &|_, index| {
-        let (mut skipped, run) = (0, index * run..(index + 1) * run);
-        for (index, (products, out)) in outputs.iter().enumerate() {
-            let [first, end] =
-                [run.start, run.end].map(|at| at.saturating_sub(skipped).min(blocks[index]));
-            skipped += blocks[index];
-            for (at, product) in products.iter().enumerate() {
-                isa.run(Run {
-                    product,
-                    rows,
-                    width: widths[index],
-                    blocks: first..end,
-                    after: products
-                        .get(at + 1)
-                        .map(|product| product.weights.start(first)),
-                    out,
-                });
-            }
+        let blocks = width.div_ceil(BLOCK);
+        Self {
+            isa: team.isa(),
+            rows,
+            products,
+            out: SharedMut::new(out),
+            width,
+            blocks,
+            run: blocks.div_ceil(team.threads() * TASKS).max(1),
         }
-    });
+    }
+}
+
+impl Tasks for Products<'_> {
+    fn count(&self) -> usize {
+        self.blocks.div_ceil(self.run)
+    }
+
+    fn run(&self, _: usize, index: usize) {
+        let [first, end] = [index, index + 1].map(|at| (at * self.run).min(self.blocks));
+        for (at, product) in self.products.iter().enumerate() {
+            let next = self.products.get(at + 1);
+            self.isa.run(Run {
+                product,
+                rows: self.rows,
+                width: self.width,
+                blocks: first..end,
+                after: next.map(|product| product.weights.start(first)),
+                out: &self.out,
+            });
+        }
+    }
+}
+
+/// Computes an output in one phase of the team. Panics as [`Products::new`] does.
+pub fn products(team: &mut Team, rows: usize, output: Output) {
+    let products = Products::new(team, rows, output);
+    team.run_all(&[&products]);
 }
 
 struct Run<'a> {

@@ -18,6 +18,7 @@ use crate::isa::Isa;
 use crate::memory::Pool;
 use crate::shared::SharedMut;
 use std::cell::UnsafeCell;
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -151,6 +152,21 @@ fn wait(ready: impl Fn() -> bool) -> bool {
     true
 }
 
+/// Which of so many tasks a thread is offered.
+fn share(tasks: usize, threads: usize, thread: usize) -> Range<usize> {
+    let (each, more) = (tasks / threads, tasks % threads);
+    let start = |thread: usize| thread * each + more.min(thread);
+    start(thread)..start(thread + 1)
+}
+
+/// Tasks of a phase, numbered.
+pub trait Tasks: Sync {
+    /// How many.
+    fn count(&self) -> usize;
+    /// Runs one. `thread` is as in [`Team::run`].
+    fn run(&self, thread: usize, index: usize);
+}
+
 /// The caller and its workers. Dropping it joins them.
 pub struct Team {
     isa: Isa,
@@ -230,11 +246,10 @@ impl Team {
             unsafe { *run.task.get() = Some(task) };
         }
         phase.done.0.store(0, Ordering::Relaxed);
-        let (each, more) = (tasks / self.threads(), tasks % self.threads());
-        let start = |thread: usize| (thread * each + more.min(thread)) as u64;
         // The caller's own last: the others begin while it still offers.
         for (thread, Apart(run)) in phase.runs[..self.threads()].iter().enumerate().rev() {
-            let own = start(thread) << 32 | start(thread + 1);
+            let own = share(tasks, self.threads(), thread);
+            let own = (own.start as u64) << 32 | own.end as u64;
             run.tasks.store(own, Ordering::SeqCst);
         }
         if tasks > 1 && phase.asleep.load(Ordering::SeqCst) > 0 {
@@ -247,6 +262,27 @@ impl Team {
         if phase.panicked.swap(false, Ordering::Relaxed) {
             panic!("a task of the team panicked");
         }
+    }
+
+    /// Runs all tasks of all `parts`, which must not need one another's results, in one
+    /// phase. Each thread begins with its share of the first part: the larger tasks
+    /// should be there, so that the threads end at about the same time.
+    ///
+    /// Panics as [`run`](Self::run) does.
+    pub fn run_all(&mut self, parts: &[&dyn Tasks]) {
+        let threads = self.threads();
+        let count = parts.iter().map(|part| part.count()).sum();
+        self.run(count, &|thread, mut index| {
+            for owner in 0..threads {
+                for part in parts {
+                    let own = share(part.count(), threads, owner);
+                    if index < own.len() {
+                        return part.run(thread, own.start + index);
+                    }
+                    index -= own.len();
+                }
+            }
+        });
     }
 
     /// Runs `task(index, item)` for each item.

@@ -5,7 +5,6 @@ mod common;
 use common::{distance, values};
 use kernels::{
     Activations, Conversion, Isa, Matrix, Output, Product, Team, Then, WeightFormat, convert,
-    products,
 };
 
 const FORMATS: [(WeightFormat, f32); 3] = [
@@ -70,14 +69,8 @@ impl Case {
             input: &input,
             then,
         };
-        products(
-            team,
-            rows,
-            [Output {
-                products: &[product],
-                out,
-            }],
-        );
+        let products = &[product];
+        kernels::products(team, rows, Output { products, out });
     }
 }
 
@@ -245,12 +238,9 @@ fn refuses_an_input_of_another_width() {
         input: &input,
         then: Then::Store,
     };
-    products(
-        &mut team,
-        1,
-        [Output {
-            products: &[product],
-            out: &mut [0.0; 8],
-        }],
-    );
+    let output = Output {
+        products: &[product],
+        out: &mut [0.0; 8],
+    };
+    kernels::products(&mut team, 1, output);
 }

@@ -1,6 +1,6 @@
 //! The team: every task once, panics raised, nothing left running.
 
-use kernels::Team;
+use kernels::{Tasks, Team};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 #[test]
@@ -21,6 +21,57 @@ fn runs_every_task_once_phase_after_phase() {
             });
             assert!(counts.iter().all(|count| count.load(Ordering::SeqCst) == 1));
         }
+    }
+}
+
+/// Counts how often each task has run.
+struct Counts(Vec<AtomicUsize>);
+
+impl Tasks for Counts {
+    fn count(&self) -> usize {
+        self.0.len()
+    }
+    fn run(&self, _: usize, index: usize) {
+        self.0[index].fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+#[test]
+fn runs_every_task_of_every_part_once() {
+    for threads in [1, 2, 5] {
+        let mut team = Team::new(threads);
+        for counts in [[0, 0, 0], [0, 1, 0], [8, 3, 1], [2, 100, 7], [5, 5, 5]] {
+            let parts = counts.map(|count| Counts((0..count).map(|_| 0.into()).collect()));
+            let all = parts.each_ref().map(|part| part as &dyn Tasks);
+            team.run_all(&all);
+            for Counts(part) in &parts {
+                assert!(part.iter().all(|count| count.load(Ordering::SeqCst) == 1));
+            }
+        }
+    }
+}
+
+#[test]
+fn begins_with_the_first_part_in_every_thread() {
+    /// Notes which part a thread begins with, and goes on once all have begun.
+    struct First<'a>(usize, &'a [AtomicUsize]);
+    impl Tasks for First<'_> {
+        fn count(&self) -> usize {
+            4
+        }
+        fn run(&self, thread: usize, _: usize) {
+            let first = &self.1[thread];
+            let _ = first.compare_exchange(0, self.0, Ordering::SeqCst, Ordering::SeqCst);
+            while self.1.iter().any(|first| first.load(Ordering::SeqCst) == 0) {
+                std::thread::yield_now();
+            }
+        }
+    }
+    let mut team = Team::new(2);
+    for _ in 0..20 {
+        let firsts = [AtomicUsize::new(0), AtomicUsize::new(0)];
+        team.run_all(&[&First(1, &firsts), &First(2, &firsts)]);
+        assert_eq!(firsts.map(AtomicUsize::into_inner), [1, 1]);
     }
 }
 

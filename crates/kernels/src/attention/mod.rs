@@ -19,11 +19,11 @@ mod tile;
 
 use crate::cache::HeadCache;
 use crate::elements::{Bf16, F32, Int8Fine};
-use crate::isa::Kernel;
+use crate::isa::{Isa, Kernel};
 use crate::lanes::Lanes;
 use crate::matrix::WeightFormat;
 use crate::shared::SharedMut;
-use crate::team::Team;
+use crate::team::{Tasks, Team};
 use crate::tile::{BLOCK, ROWS};
 use task::Task;
 
@@ -114,12 +114,8 @@ impl Attention {
         }
     }
 
-    /// Appends the new keys and values of `layer` to the caches and attends.
-    ///
-    /// `qkv` is f32 `[rows, 3 heads head_dim]` (all queries, all keys, all
-    /// values), `out` f32 `[rows, heads head_dim]`. Panics where shapes or formats
-    /// do not fit, where a sequence occurs in two spans or where a position is
-    /// past the capacity.
+    /// Appends the new keys and values of `layer` to the caches and attends, in one
+    /// phase of the team. See [`tasks`](Self::tasks).
     pub fn attend(
         &mut self,
         team: &mut Team,
@@ -129,6 +125,26 @@ impl Attention {
         qkv: &[f32],
         out: &mut [f32],
     ) {
+        let tasks = self.tasks(team, layer, spans, caches, qkv, out);
+        team.run_all(&[&tasks]);
+    }
+
+    /// What appends the new keys and values of `layer` to the caches and attends, by
+    /// `team`.
+    ///
+    /// `qkv` is f32 `[rows, 3 heads head_dim]` (all queries, all keys, all
+    /// values), `out` f32 `[rows, heads head_dim]`. Panics where shapes or formats
+    /// do not fit, where a sequence occurs in two spans or where a position is
+    /// past the capacity.
+    pub fn tasks<'a>(
+        &'a mut self,
+        team: &Team,
+        layer: usize,
+        spans: &'a [Span],
+        caches: Caches<'a>,
+        qkv: &'a [f32],
+        out: &'a mut [f32],
+    ) -> Attending<'a> {
         assert!(layer < self.layers, "no such layer");
         assert!(team.threads() <= self.threads, "more threads than planned");
         for (i, span) in spans.iter().enumerate() {
@@ -145,53 +161,97 @@ impl Attention {
                 "no such prefix"
             );
         }
-        let Some(format) = caches.own.first().map(HeadCache::format) else {
+        // Sequences with one prefix are one task, if enough tasks remain.
+        let most = (spans.len() * self.heads / team.threads()).clamp(1, ROWS);
+        Attending {
+            isa: team.isa(),
+            spans,
+            most,
+            groups: groups(spans, most).count(),
+            heads: self.heads,
+            head_dim: self.head_dim,
+            stride: self.layers * self.heads,
+            layer,
+            format: caches.own.first().map(HeadCache::format),
+            own: SharedMut::new(caches.own),
+            shared: caches.shared,
+            qkv,
+            out: SharedMut::new(out),
+            per_thread: self.scores.len() / self.threads,
+            scores: SharedMut::new(&mut self.scores),
+            words: SharedMut::new(&mut self.words),
+        }
+    }
+}
+
+/// See [`Attention::tasks`].
+pub struct Attending<'a> {
+    isa: Isa,
+    spans: &'a [Span],
+    /// Spans of a task, at most.
+    most: usize,
+    /// Tasks of a head.
+    groups: usize,
+    heads: usize,
+    head_dim: usize,
+    /// Caches of a sequence.
+    stride: usize,
+    layer: usize,
+    /// `None` where there are no caches, and so nothing to do.
+    format: Option<WeightFormat>,
+    own: SharedMut<'a, HeadCache>,
+    shared: &'a [HeadCache],
+    qkv: &'a [f32],
+    out: SharedMut<'a, f32>,
+    per_thread: usize,
+    scores: SharedMut<'a, f32>,
+    words: SharedMut<'a, u32>,
+}
+
+/// The spans of each task of a head, at most so many.
+fn groups(spans: &[Span], most: usize) -> impl Iterator<Item = &[Span]> {
+    let joined = spans.chunk_by(Span::joins);
+    joined.flat_map(move |spans| spans.chunks(most))
+}
+
+impl Tasks for Attending<'_> {
+    fn count(&self) -> usize {
+        match self.format {
+            Some(_) => self.groups * self.heads,
+            None => 0,
+        }
+    }
+
+    fn run(&self, thread: usize, index: usize) {
+        let (head, per_thread) = (index % self.heads, self.per_thread);
+        let spans = groups(self.spans, self.most).nth(index / self.heads);
+        let (Some(spans), Some(format)) = (spans, self.format) else {
             return;
         };
-        let (heads, head_dim, shared) = (self.heads, self.head_dim, caches.shared);
-        let per_thread = self.scores.len() / self.threads;
-        let stride = self.layers * heads;
-        let own = SharedMut::new(caches.own);
-        let out = SharedMut::new(out);
-        let scores = SharedMut::new(&mut self.scores);
-        let words = SharedMut::new(&mut self.words);
-        let isa = team.isa();
-        // Sequences with one prefix are one task, if enough tasks remain.
-        let most = (spans.len() * heads / team.threads()).clamp(1, ROWS);
-        let groups = || {
-            let joined = spans.chunk_by(Span::joins);
-            joined.flat_map(|spans| spans.chunks(most))
+        // SAFETY: scratch is by thread, of which no two tasks run at once.
+        let (scores, words) = unsafe {
+            (
+                self.scores.part(thread * per_thread, per_thread),
+                self.words.part(thread * per_thread, per_thread),
+            )
         };
-        team.run(groups().count() * heads, &|thread, task| {
-            let Some(spans) = groups().nth(task / heads) else {
-                return;
-            };
-            // SAFETY: scratch is by thread, of which no two tasks run at once.
-            let (scores, words) = unsafe {
-                (
-                    scores.part(thread * per_thread, per_thread),
-                    words.part(thread * per_thread, per_thread),
-                )
-            };
-            let head = task % heads;
-            let task = Task {
-                spans,
-                head,
-                heads,
-                head_dim,
-                own: &own,
-                shared,
-                stride,
-                cache: layer * heads + head,
-                qkv,
-                out: &out,
-            };
-            isa.run(Attend {
-                format,
-                task,
-                scores,
-                words,
-            });
+        let task = Task {
+            spans,
+            head,
+            heads: self.heads,
+            head_dim: self.head_dim,
+            own: &self.own,
+            shared: self.shared,
+            stride: self.stride,
+            cache: self.layer * self.heads + head,
+            qkv: self.qkv,
+            out: &self.out,
+        };
+        self.isa.run(Attend {
+            format,
+            task,
+            scores,
+            words,
         });
     }
 }
