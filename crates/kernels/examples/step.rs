@@ -148,8 +148,11 @@ fn step(
                 (&model.expand[layer], &other, Then::Silu, &mut hidden),
             ];
             for (weights, input, then, out) in outputs {
-                let products = &[product(weights, input, then)];
-                self::products(team, rows, Output { products, out });
+                let output = Output {
+                    products: &[product(weights, input, then)],
+                    out,
+                };
+                products(team, rows, output);
             }
             lap(&mut clock, &mut times.products);
             attention.attend(

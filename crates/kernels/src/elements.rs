@@ -90,9 +90,11 @@ pub(crate) trait Element: Copy + Send + Sync + 'static {
     }
     /// The groups that the words are.
     fn groups(words: &[u32]) -> &[Self::Group];
-    /// What weights that are kept together are divided by: 1 where the format
-    /// has no scales.
-    fn scale<S: Lanes>(s: S, row: &[f32]) -> f32;
+    /// What weights that are kept together are divided by.
+    #[inline(always)]
+    fn scale<S: Lanes>(_: S, _row: &[f32]) -> f32 {
+        1.0
+    }
     /// Writes columns of one lane of as many lines as they need, times `inverse`; the
     /// rest of the last line's become 0. Gives the sum of the integers written, 0 for
     /// other formats.
@@ -185,10 +187,6 @@ impl Element for F32 {
         words
     }
     #[inline(always)]
-    fn scale<S: Lanes>(_: S, _: &[f32]) -> f32 {
-        1.0
-    }
-    #[inline(always)]
     fn put_lane<S: Lanes>(
         _: S,
         lines: &mut [[Self::Line; 2]],
@@ -265,10 +263,6 @@ impl Element for Bf16 {
     #[inline(always)]
     fn groups(words: &[u32]) -> &[u32] {
         words
-    }
-    #[inline(always)]
-    fn scale<S: Lanes>(_: S, _: &[f32]) -> f32 {
-        1.0
     }
     #[inline(always)]
     fn put_lane<S: Lanes>(

@@ -5,6 +5,7 @@ mod common;
 use common::{distance, values};
 use kernels::{
     Activations, Conversion, Isa, Matrix, Output, Product, Team, Then, WeightFormat, convert,
+    products,
 };
 
 const FORMATS: [(WeightFormat, f32); 3] = [
@@ -69,8 +70,11 @@ impl Case {
             input: &input,
             then,
         };
-        let products = &[product];
-        kernels::products(team, rows, Output { products, out });
+        let output = Output {
+            products: &[product],
+            out,
+        };
+        products(team, rows, output);
     }
 }
 
@@ -242,5 +246,5 @@ fn refuses_an_input_of_another_width() {
         products: &[product],
         out: &mut [0.0; 8],
     };
-    kernels::products(&mut team, 1, output);
+    products(&mut team, 1, output);
 }

@@ -163,16 +163,17 @@ impl Attention {
         }
         // Sequences with one prefix are one task, if enough tasks remain.
         let most = (spans.len() * self.heads / team.threads()).clamp(1, ROWS);
+        let format = caches.own.first().map(HeadCache::format);
         Attending {
             isa: team.isa(),
             spans,
             most,
-            groups: groups(spans, most).count(),
+            count: format.map_or(0, |_| groups(spans, most).count() * self.heads),
             heads: self.heads,
             head_dim: self.head_dim,
             stride: self.layers * self.heads,
             layer,
-            format: caches.own.first().map(HeadCache::format),
+            format,
             own: SharedMut::new(caches.own),
             shared: caches.shared,
             qkv,
@@ -190,8 +191,8 @@ pub struct Attending<'a> {
     spans: &'a [Span],
     /// Spans of a task, at most.
     most: usize,
-    /// Tasks of a head.
-    groups: usize,
+    /// Tasks.
+    count: usize,
     heads: usize,
     head_dim: usize,
     /// Caches of a sequence.
@@ -216,10 +217,7 @@ fn groups(spans: &[Span], most: usize) -> impl Iterator<Item = &[Span]> {
 
 impl Tasks for Attending<'_> {
     fn count(&self) -> usize {
-        match self.format {
-            Some(_) => self.groups * self.heads,
-            None => 0,
-        }
+        self.count
     }
 
     fn run(&self, thread: usize, index: usize) {

@@ -174,7 +174,7 @@ pub fn backward(
     } = &*room;
     let [query, key, value, output, up, down] = gradients.matrices;
     let scale = widths.query_scale();
-    let mut products = [
+    let products = [
         WeightGradient::new(query, d_query, normed1, scale),
         WeightGradient::new(key, d_key, normed1, 1.0),
         WeightGradient::new(value, d_value, normed1, 1.0),
@@ -182,7 +182,7 @@ pub fn backward(
         WeightGradient::new(up, d_hidden, normed2, 1.0),
         WeightGradient::new(down, d_out, active, 1.0),
     ];
-    weight_gradients(team, layout, count, &mut products);
+    weight_gradients(team, layout, count, &products);
 }
 
 /// Where the first phase leaves operands over tokens.

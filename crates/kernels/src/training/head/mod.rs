@@ -217,7 +217,7 @@ pub fn loss_and_gradient(
         sum_parts(team, parts, width, sums);
         let (d_y, normed) = (&room.over_tokens, &room.normed);
         let matrix = WeightGradient::new(gradients.matrix, d_y, normed, 1.0);
-        weight_gradients(team, layout, count, &mut [matrix]);
+        weight_gradients(team, layout, count, &[matrix]);
     }
     losses.iter().sum()
 }
