@@ -2,11 +2,15 @@
 //! JSON line with each step's tokens a second and the peak memory.
 //!
 //! Usage: `throughput tiny|small|default|large SEQUENCES STEPS [f32|bf16]
-//! [fused|composite] [DROPOUT] [DEVICE]`
+//! [fused|composite] [DROPOUT] [DEVICE] [AT_A_TIME]`
+//!
+//! A step's sequences are learnt from so many at a time as `train` would, or
+//! `AT_A_TIME`.
 
 use std::time::Instant;
 
 use model::{Batch, DeviceName, ModelConfig, Size, Weights};
+use train::memory::{Memory, available_bytes};
 use train::{Kernels, Precision, Schedule, TrainOptions, Trainer};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -37,10 +41,18 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     };
     let device: DeviceName = argument(6).unwrap_or("cpu").parse()?;
     let device = device.open()?.device;
+    let micro_batch_size = match argument(7) {
+        Some(rows) => rows.parse()?,
+        None => {
+            let memory = Memory::of(&options, &device);
+            memory.micro_batch_size(&config, sequences, available_bytes() / 2)
+        }
+    };
+    let every = (sequences / micro_batch_size) as u32;
 
     let weights = Weights::initial(&config, 1);
     let schedule = Schedule::Constant { rate: 4e-4 };
-    let mut trainer = Trainer::new(&config, weights, &options, schedule, 1, &device)?;
+    let mut trainer = Trainer::new(&config, weights, &options, schedule, every, &device)?;
     let length = config.max_sequence_length;
     let id = |i: usize| (i * 7919 % (config.vocab_size - 3)) as u32 + 3;
     let row = |row: usize| {
@@ -49,13 +61,17 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             .collect::<Vec<_>>()
     };
     let rows: Vec<_> = (0..sequences).map(row).collect();
-    let batch = Batch::new(&rows).ok_or("an empty batch")?;
+    let batches = rows.chunks_exact(micro_batch_size).map(Batch::new);
+    let batches: Vec<_> = batches.collect::<Option<_>>().ok_or("an empty batch")?;
+    let tokens: usize = batches.iter().map(Batch::tokens).sum();
     let (mut rates, mut losses) = (Vec::new(), Vec::new());
     for _ in 0..steps {
         let began = Instant::now();
-        let finished = trainer.learn(&batch)?;
-        rates.push((batch.tokens() as f64 / began.elapsed().as_secs_f64()).round());
-        losses.extend(finished.map(|finished| finished.loss));
+        for batch in &batches {
+            let finished = trainer.learn(batch)?;
+            losses.extend(finished.map(|finished| finished.loss));
+        }
+        rates.push((tokens as f64 / began.elapsed().as_secs_f64()).round());
     }
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let peak = (status.lines())
@@ -63,6 +79,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         .and_then(|kilobytes| kilobytes.parse::<u64>().ok());
     let line = serde_json::json!({
         "arguments": arguments,
+        "micro_batch_size": micro_batch_size,
         "tokens_per_second": rates,
         "losses": losses,
         "peak_memory_mb": peak.map(|kilobytes| kilobytes / 1000),

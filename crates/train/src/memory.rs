@@ -1,13 +1,17 @@
 //! How much memory a training step takes, and the micro batch that fits.
 
 use burn::tensor::Device;
+use kernels::Isa;
+use kernels::training::cells::Layout;
 use model::{ModelConfig, Network};
 
 use crate::options::{Kernels, TrainOptions};
-use crate::precision::Precision;
 
 /// Memory assumed to be free where the system does not say.
 const UNKNOWN: u64 = 4 << 30;
+
+/// Tokens at a time that keep the fused kernels busy.
+const TOKENS: usize = 4096;
 
 /// What a training step is computed with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,11 +26,12 @@ impl Memory {
     /// What `options` ask for on `device`.
     pub fn of(options: &TrainOptions, device: &Device) -> Self {
         let fused = options.kernels == Kernels::Fused;
-        match (fused && Network::fused(device), options.precision) {
-            (false, _) => Self::Composite,
-            (true, Precision::F32) => Self::Fused(4),
-            (true, Precision::Bf16) => Self::Fused(2),
+        if !(fused && Network::fused(device)) {
+            return Self::Composite;
         }
+        // Without instructions for bf16, rounded values are kept as f32.
+        let layout = Layout::of(options.precision.of_products(), Isa::detect());
+        Self::Fused(4 / layout.group() as u64)
     }
 
     /// Bytes that the run holds whatever the batch. Weights, gradients, two
@@ -71,8 +76,8 @@ impl Memory {
     }
 
     /// The largest divisor of `batch_size` whose step takes at most `available`
-    /// bytes, at least 1. Beyond some thousand tokens more gain nothing: tensor
-    /// operations get at most 4 sequences, the fused kernels 8.
+    /// bytes, at least 1. More than 4,096 tokens at a time gain nothing and only take
+    /// memory; tensor operations get at most 4 sequences.
     pub fn micro_batch_size(
         self,
         config: &ModelConfig,
@@ -81,7 +86,7 @@ impl Memory {
     ) -> usize {
         let most = match self {
             Self::Composite => 4,
-            Self::Fused(_) => 8,
+            Self::Fused(_) => TOKENS.div_ceil(config.max_sequence_length),
         };
         let fits = |rows: &usize| {
             batch_size.is_multiple_of(*rows) && self.bytes(config, *rows) <= available
@@ -107,10 +112,10 @@ mod tests {
     #[test]
     fn the_micro_batch_divides_the_batch_and_fits() {
         let config = ModelConfig::default();
-        for (memory, most) in [(Memory::Composite, 4), (Memory::Fused(2), 8)] {
+        for memory in [Memory::Composite, Memory::Fused(2)] {
             let room = |rows| memory.bytes(&config, rows);
             let chosen = |batch, room| memory.micro_batch_size(&config, batch, room);
-            assert_eq!(chosen(64, room(64)), most);
+            assert_eq!(chosen(64, room(64)), 4);
             assert_eq!(chosen(64, room(4) - 1), 2);
             assert_eq!(chosen(6, room(5)), 3);
             assert_eq!(chosen(7, room(5)), 1);
