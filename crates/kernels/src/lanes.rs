@@ -21,6 +21,8 @@ pub trait Lanes: Copy + Send + Sync {
     const HEIGHT: usize;
     /// Lines of sixteen columns of such a tile: 1 or 3.
     const LINES: usize;
+    /// Rows of the highest tile, of a left operand that lies in rows. Even.
+    const TALL: usize = Self::HEIGHT;
 
     /// All lanes `x`.
     fn splat(self, x: f32) -> Self::F;
@@ -208,6 +210,18 @@ pub trait Lanes: Copy + Send + Sync {
         _next: [Option<*const u32>; 2],
         _sums: [Self::F; 4],
     ) -> Option<[Self::F; 4]> {
+        None
+    }
+    /// [`multiply_four`](Self::multiply_four) of six rows, along them and by each line.
+    #[inline(always)]
+    fn multiply_six(
+        self,
+        _left: &[u32],
+        _row_step: usize,
+        _right: &[[u32; WIDTH]],
+        _next: [Option<*const u32>; 2],
+        _sums: [Self::F; 6],
+    ) -> Option<[Self::F; 6]> {
         None
     }
     /// [`multiply_four`](Self::multiply_four) of pairs of bf16, which follow one

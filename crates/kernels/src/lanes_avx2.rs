@@ -1,9 +1,9 @@
 //! Sixteen lanes as two 256-bit registers, lanes 0 to 7 first.
 
-mod fours;
+mod products;
 
 use crate::lanes::{Lanes, WIDTH};
-use fours::{multiply_four, multiply_four_pairs, operands};
+use products::{multiply_four, multiply_four_pairs, multiply_six, operands};
 use std::arch::x86_64::*;
 
 /// Proof that AVX2 and FMA are there.
@@ -37,6 +37,7 @@ impl Lanes for Avx2 {
     const SIGNED: bool = true;
     const HEIGHT: usize = 4;
     const LINES: usize = 1;
+    const TALL: usize = 6;
 
     #[inline(always)]
     fn splat(self, x: f32) -> F {
@@ -141,7 +142,7 @@ impl Lanes for Avx2 {
         next: [Option<*const u32>; 2],
         sums: [F; 4],
     ) -> Option<[F; 4]> {
-        let (at, count) = operands::<STEP>(left, steps, right, next);
+        let (at, count) = operands::<STEP>(4, left, steps, right, next);
         // Along rows, panels of four rows, and attention's blocks of queries.
         // SAFETY: the instructions are there, and the values, as `operands` asserts.
         unsafe {
@@ -154,6 +155,19 @@ impl Lanes for Avx2 {
         }
     }
     #[inline(always)]
+    fn multiply_six(
+        self,
+        left: &[u32],
+        row_step: usize,
+        right: &[[u32; WIDTH]],
+        next: [Option<*const u32>; 2],
+        sums: [F; 6],
+    ) -> Option<[F; 6]> {
+        let (at, count) = operands::<1>(6, left, [row_step, 1], right, next);
+        // SAFETY: as above.
+        Some(unsafe { multiply_six(at, row_step, count, sums) })
+    }
+    #[inline(always)]
     fn multiply_four_pairs(
         self,
         left: &[u32],
@@ -162,7 +176,7 @@ impl Lanes for Avx2 {
         next: [Option<*const u32>; 2],
         sums: [F; 4],
     ) -> Option<[F; 4]> {
-        let (at, count) = operands::<2>(left, [row_step, 1], right, next);
+        let (at, count) = operands::<2>(4, left, [row_step, 1], right, next);
         // SAFETY: as above.
         Some(unsafe { multiply_four_pairs(at, row_step, count, sums) })
     }

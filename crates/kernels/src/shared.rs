@@ -39,6 +39,7 @@ impl<'a, T> SharedMut<'a, T> {
     ///
     /// # Safety
     /// Parts that live at the same time must not overlap.
+    #[inline(always)]
     #[expect(clippy::mut_from_ref, reason = "the caller keeps parts disjoint")]
     pub(crate) unsafe fn part(&self, from: usize, len: usize) -> &mut [T] {
         assert!(

@@ -5,6 +5,8 @@
 //! made of are at hand: groups of tokens become cells, features become the
 //! columns of panels. A block of tokens owns its part of every panel.
 
+use std::ops::Range;
+
 use super::cells::{Cells, Layout};
 use super::panels::{Right, lines, starts};
 use super::tile::{COLUMNS, Left};
@@ -91,17 +93,17 @@ pub(crate) struct Writer<'a> {
 }
 
 impl Writer<'_> {
-    /// Asks for what a tile of tokens from `token` on will write in the panel of
-    /// a right operand that begins at `column`.
+    /// Asks for what a tile of `tokens` will write in the panel of a right operand that
+    /// begins at `column`.
     #[inline(always)]
-    pub(crate) fn expect<S: Lanes, C: Cells>(&self, s: S, token: usize, column: usize) {
-        let (cell, cells) = (token / C::GROUP, S::HEIGHT / C::GROUP);
+    pub(crate) fn expect<S: Lanes, C: Cells>(&self, s: S, tokens: Range<usize>, column: usize) {
+        let (cell, cells) = (tokens.start / C::GROUP, tokens.len() / C::GROUP);
         let width = lines::<S>(column, self.features) * WIDTH;
-        let (panels, panel) = match self.side {
-            Side::Right => (1, width),
-            Side::Left => (width / S::HEIGHT, S::HEIGHT),
+        let panel = match self.side {
+            Side::Right => width,
+            Side::Left => S::HEIGHT,
         };
-        for first in (0..panels).map(|index| column + index * panel) {
+        for first in (column..column + width).step_by(panel) {
             let from = first * self.k + cell * panel;
             for at in (0..cells * panel).step_by(WIDTH) {
                 self.cells.prefetch(s, from + at);
@@ -109,35 +111,25 @@ impl Writer<'_> {
         }
     }
 
-    /// Where line `line` of the panel of a right operand that begins at `column`
-    /// takes `groups` cells of tokens, from `token` on.
-    ///
-    /// # Safety
-    /// No two results that live at the same time may be of the same tokens and
-    /// features.
+    /// Where line `line` of the panel of a right operand that begins at `column` takes
+    /// cells of `group` tokens, from `token` on.
     #[inline(always)]
-    pub(crate) unsafe fn line<S: Lanes>(
+    pub(crate) fn line<S: Lanes>(
         &self,
         (token, column, line): (usize, usize, usize),
-        (groups, group): (usize, usize),
-    ) -> Lines<'_> {
+        group: usize,
+    ) -> Line<'_> {
         let (cell, first) = (token / group, column + line * WIDTH);
+        let cells = &self.cells;
         match self.side {
             Side::Right => {
                 let step = lines::<S>(column, self.features) * WIDTH;
                 let from = column * self.k + cell * step + line * WIDTH;
-                // SAFETY: the caller's; the lines lie in this panel alone.
-                let part = unsafe { self.cells.part(from, (groups - 1) * step + WIDTH) };
-                Lines::Right(part, step)
+                Line::Right { cells, from, step }
             }
             Side::Left => {
-                let mut parts: [&mut [u32]; 4] = Default::default();
-                for (panel, part) in parts[..WIDTH / S::HEIGHT].iter_mut().enumerate() {
-                    let from = (first + panel * S::HEIGHT) * self.k + cell * S::HEIGHT;
-                    // SAFETY: the caller's; the cells lie in this panel alone.
-                    *part = unsafe { self.cells.part(from, groups * S::HEIGHT) };
-                }
-                Lines::Left(parts)
+                let (from, step) = (first * self.k + cell * S::HEIGHT, S::HEIGHT * self.k);
+                Line::Left { cells, from, step }
             }
         }
     }
@@ -146,19 +138,17 @@ impl Writer<'_> {
     /// multiple of a tile's height.
     ///
     /// # Safety
-    /// As for [`line`](Self::line), for all features.
+    /// As for [`put`](Line::put), for all features.
     #[inline(always)]
     pub(crate) unsafe fn rows<S: Lanes, C: Cells>(&self, s: S, rows: &[f32], token: usize) {
         let features = self.features;
         for (tile, rows) in rows.chunks(S::HEIGHT * features).enumerate() {
             let token = token + tile * S::HEIGHT;
             for column in starts::<S>(0..features, features) {
-                let groups = rows.len().div_ceil(C::GROUP * features);
                 for line in 0..lines::<S>(column, features) {
                     let first = column + line * WIDTH;
                     let place = (token, column, line);
-                    // SAFETY: the caller's.
-                    let mut to = unsafe { self.line::<S>(place, (groups, C::GROUP)) };
+                    let to = self.line::<S>(place, C::GROUP);
                     for (group, rows) in rows.chunks(C::GROUP * features).enumerate() {
                         let (row, next) = rows.split_at(features);
                         let row = load_part(s, &row[first..]);
@@ -168,7 +158,8 @@ impl Writer<'_> {
                         };
                         let mut cells = [0; WIDTH];
                         C::across(s, row, next, &mut cells);
-                        to.put::<S>(group, &cells);
+                        // SAFETY: the caller's.
+                        unsafe { to.put::<S>(group, &cells) };
                     }
                 }
             }
@@ -180,7 +171,7 @@ impl Writer<'_> {
     /// there is room behind the last value for a whole line.
     ///
     /// # Safety
-    /// As for [`line`](Self::line), for all features.
+    /// As for [`put`](Line::put), for all features.
     #[inline(always)]
     pub(crate) unsafe fn cells<S: Lanes, C: Cells>(
         &self,
@@ -194,12 +185,10 @@ impl Writer<'_> {
         for (tile, rows) in rows.chunks(S::HEIGHT * stride).enumerate() {
             let token = token + tile * S::HEIGHT;
             for column in starts::<S>(0..features, features) {
-                let groups = rows.len().div_ceil(C::GROUP * stride);
                 for line in 0..lines::<S>(column, features) {
                     let first = (column + line * WIDTH) / C::GROUP;
                     let place = (token, column, line);
-                    // SAFETY: the caller's.
-                    let mut to = unsafe { self.line::<S>(place, (groups, C::GROUP)) };
+                    let to = self.line::<S>(place, C::GROUP);
                     for (group, rows) in rows.chunks(C::GROUP * stride).enumerate() {
                         let (row, next) = rows.split_at(stride);
                         for row in [row, next] {
@@ -211,7 +200,8 @@ impl Writer<'_> {
                         };
                         let mut cells = none;
                         C::across_cells(s, &row[first..], next, &mut cells);
-                        to.put::<S>(group, &cells);
+                        // SAFETY: the caller's.
+                        unsafe { to.put::<S>(group, &cells) };
                     }
                 }
             }
@@ -219,23 +209,46 @@ impl Writer<'_> {
     }
 }
 
-/// A line of sixteen features of some tokens.
-pub(crate) enum Lines<'a> {
-    /// From the line of the first cell on, and cells from one to the next.
-    Right(&'a mut [u32], usize),
-    /// In each panel that has a share of it.
-    Left([&'a mut [u32]; 4]),
+/// A line of sixteen features, over the tokens.
+#[derive(Clone, Copy)]
+pub(crate) enum Line<'a> {
+    /// In one panel of a right operand.
+    Right {
+        cells: &'a SharedMut<'a, u32>,
+        /// Of the first token.
+        from: usize,
+        /// Cells from there to the next token's.
+        step: usize,
+    },
+    /// In each panel of a left operand that has a share of it.
+    Left {
+        cells: &'a SharedMut<'a, u32>,
+        /// The first panel's row of the first token.
+        from: usize,
+        /// Cells from there to the next panel's.
+        step: usize,
+    },
 }
 
-impl Lines<'_> {
+impl Line<'_> {
     /// Writes the features of the tokens of cell `group`.
+    ///
+    /// # Safety
+    /// No one else may write features of these tokens meanwhile.
     #[inline(always)]
-    pub(crate) fn put<S: Lanes>(&mut self, group: usize, cells: &[u32; WIDTH]) {
-        match self {
-            Self::Right(line, step) => line[group * *step..][..WIDTH].copy_from_slice(cells),
-            Self::Left(parts) => {
-                for (part, cells) in parts.iter_mut().zip(cells.chunks_exact(S::HEIGHT)) {
-                    part[group * S::HEIGHT..][..S::HEIGHT].copy_from_slice(cells);
+    pub(crate) unsafe fn put<S: Lanes>(&self, group: usize, values: &[u32; WIDTH]) {
+        match *self {
+            Self::Right { cells, from, step } => {
+                // SAFETY: the caller's; the part ends its life here.
+                let line = unsafe { cells.part(from + group * step, WIDTH) };
+                line.copy_from_slice(values);
+            }
+            Self::Left { cells, from, step } => {
+                let from = from + group * S::HEIGHT;
+                for (panel, values) in values.chunks_exact(S::HEIGHT).enumerate() {
+                    // SAFETY: as above.
+                    let row = unsafe { cells.part(from + panel * step, S::HEIGHT) };
+                    row.copy_from_slice(values);
                 }
             }
         }

@@ -10,7 +10,7 @@ use std::ops::Range;
 
 use super::cells::Cells;
 use super::panels::{Right, starts};
-use super::tile::{EMPTY, Left, Tile, tile_before};
+use super::tile::{EMPTY, Left, TileRow, tile_before};
 use crate::lanes::{Lanes, WIDTH};
 
 /// Cells along `k` that are multiplied at a time where the sink can add.
@@ -25,13 +25,13 @@ const NEAR: usize = 1 << 18;
 /// Takes the tiles of a product. A trait and not a closure: a closure would not
 /// be compiled for the instruction set that calls it.
 pub(crate) trait Sink<S: Lanes> {
-    /// The sums of `S::HEIGHT` rows from `row` on and of the panel of columns
-    /// that begins at `column`. Rows and columns may reach past the matrix.
-    fn take(&mut self, s: S, tile: &Tile, row: usize, column: usize);
+    /// The sums of the rows from `row` on and of the panel of columns that begins at
+    /// `column`. Rows and columns may reach past the matrix.
+    fn take(&mut self, s: S, tile: &[TileRow], row: usize, column: usize);
     /// Comes before a tile is multiplied: asks for the memory that
     /// [`take`](Self::take) will meet.
     #[inline(always)]
-    fn expect(&self, _: S, _row: usize, _column: usize) {}
+    fn expect(&self, _: S, _rows: Range<usize>, _column: usize) {}
 }
 
 /// Multiplies `rows` rows of `left`, rounded up to whole tiles, with the panels
@@ -61,7 +61,8 @@ pub(crate) fn product_before<S: Lanes, C: Cells>(
     sink: &mut impl Sink<S>,
 ) {
     let mut sums = EMPTY;
-    let tiles = rows.div_ceil(S::HEIGHT);
+    let [tall, low] = tiles::<S>(left, rows);
+    let tiles = tall + low;
     for column in starts::<S>(columns.clone(), right.columns) {
         let (panel, lines) = right.panel::<S>(column, k.start, k.end);
         let after = column + lines * WIDTH;
@@ -70,18 +71,35 @@ pub(crate) fn product_before<S: Lanes, C: Cells>(
             true => None,
             false => then,
         };
+        let mut row = 0;
         for tile in 0..tiles {
-            let row = tile * S::HEIGHT;
+            let height = if tile < tall { S::TALL } else { S::HEIGHT };
             // Each tile asks for its share of the next panel.
             let panel_next = next.map(|next| &next[next.len() / tiles * tile..]);
             let left_next = (left.k_step > 1 && column == columns.start && tile + 1 < tiles)
-                .then(|| left.tile(row + S::HEIGHT, k.start).cells);
-            sink.expect(s, row, column);
+                .then(|| left.tile(row + height, k.start).cells);
+            sink.expect(s, row..row + height, column);
             let left = left.tile(row, k.start);
-            tile_before::<S, C>(s, left, panel, lines, [panel_next, left_next], &mut sums);
-            sink.take(s, &sums, row, column);
+            let next = [panel_next, left_next];
+            tile_before::<S, C>(s, left, height, panel, lines, next, &mut sums);
+            sink.take(s, &sums[..height], row, column);
+            row += height;
         }
     }
+}
+
+/// How many tall and how many low tiles take `rows` rows of `left`: panels are of low
+/// ones; of rows, as many are tall as leave whole low ones, so that none reaches past the
+/// rows that there are.
+#[inline(always)]
+fn tiles<S: Lanes>(left: Left, rows: usize) -> [usize; 2] {
+    let rows = rows.next_multiple_of(S::HEIGHT);
+    let whole = (rows % S::TALL).is_multiple_of(S::HEIGHT);
+    let tall = match left.k_step {
+        1 => rows / S::TALL - usize::from(!whole),
+        _ => 0,
+    };
+    [tall, (rows - tall * S::TALL) / S::HEIGHT]
 }
 
 /// [`product`] over all columns and all of `k`, [`DEPTH`] at a time: the sink

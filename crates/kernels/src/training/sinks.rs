@@ -1,12 +1,13 @@
 //! What becomes of the tiles of a product.
 
 use std::marker::PhantomData;
+use std::ops::Range;
 
 use super::cells::Cells;
 use super::over_tokens::Writer;
 use super::panels::{lines, width};
 use super::product::Sink;
-use super::tile::{COLUMNS, Tile};
+use super::tile::{COLUMNS, TileRow};
 use crate::lanes::{Lanes, WIDTH, load_part};
 
 /// Adds tiles to a row-major f32 matrix `[rows, columns]`.
@@ -23,10 +24,10 @@ impl<'a> Add<'a> {
 
 impl<S: Lanes> Sink<S> for Add<'_> {
     #[inline(always)]
-    fn take(&mut self, s: S, tile: &Tile, row: usize, column: usize) {
+    fn take(&mut self, s: S, tile: &[TileRow], row: usize, column: usize) {
         let end = column + width::<S>(column, self.columns);
         let rows = self.out.chunks_exact_mut(self.columns).skip(row);
-        for (sums, out) in tile[..S::HEIGHT].iter().zip(rows) {
+        for (sums, out) in tile.iter().zip(rows) {
             let (lines, rest) = out[column..end].as_chunks_mut::<WIDTH>();
             let full = lines.len() * WIDTH;
             for (out, sum) in lines.iter_mut().zip(sums.as_chunks::<WIDTH>().0) {
@@ -68,10 +69,10 @@ impl ToRows<'_> {
         C::along(s, values, &mut self.rows[row * self.stride..][..cells]);
     }
 
-    /// Rows of a tile from `row` on that exist.
+    /// Rows from `row` on that exist.
     #[inline(always)]
-    fn height<S: Lanes>(&self, row: usize) -> usize {
-        (self.rows.len() / self.stride - row).min(S::HEIGHT)
+    fn from(&self, row: usize) -> usize {
+        self.rows.len() / self.stride - row
     }
 }
 
@@ -92,10 +93,10 @@ impl<'a, C> Project<'a, C> {
 
 impl<S: Lanes, C: Cells> Sink<S> for Project<'_, C> {
     #[inline(always)]
-    fn take(&mut self, s: S, tile: &Tile, row: usize, column: usize) {
+    fn take(&mut self, s: S, tile: &[TileRow], row: usize, column: usize) {
         let lines = lines::<S>(column, self.out.columns);
-        let height = self.out.height::<S>(row);
-        for (i, sums) in tile[..height].iter().enumerate() {
+        let height = self.out.from(row);
+        for (i, sums) in tile.iter().take(height).enumerate() {
             for (line, sums) in sums.as_chunks().0[..lines].iter().enumerate() {
                 let column = column + line * WIDTH;
                 self.out.line::<S, C>(s, row + i, column, s.load(sums));
@@ -113,11 +114,11 @@ pub(crate) struct Logits<'a> {
 
 impl<S: Lanes> Sink<S> for Logits<'_> {
     #[inline(always)]
-    fn take(&mut self, s: S, tile: &Tile, row: usize, column: usize) {
+    fn take(&mut self, s: S, tile: &[TileRow], row: usize, column: usize) {
         let end = column + width::<S>(column, self.columns);
         let bias = &self.bias[column..end];
         let rows = self.out.chunks_exact_mut(self.columns).skip(row);
-        for (sums, out) in tile[..S::HEIGHT].iter().zip(rows) {
+        for (sums, out) in tile.iter().zip(rows) {
             let (lines, rest) = out[column..end].as_chunks_mut::<WIDTH>();
             let full = lines.len() * WIDTH;
             let sums_and_bias = (sums.as_chunks::<WIDTH>().0.iter()).zip(bias.as_chunks().0);
@@ -154,14 +155,14 @@ impl<'a, C> Hidden<'a, C> {
 
 impl<S: Lanes, C: Cells> Sink<S> for Hidden<'_, C> {
     #[inline(always)]
-    fn take(&mut self, s: S, tile: &Tile, row: usize, column: usize) {
+    fn take(&mut self, s: S, tile: &[TileRow], row: usize, column: usize) {
         let lines = lines::<S>(column, self.bias.len());
         let mut bias = [s.splat(0.0); COLUMNS / WIDTH];
         for (line, bias) in bias[..lines].iter_mut().enumerate() {
             *bias = load_part(s, &self.bias[column + line * WIDTH..]);
         }
         let cells = WIDTH / C::GROUP;
-        let rows = tile[..self.before.height::<S>(row)].iter();
+        let rows = tile.iter().take(self.before.from(row));
         let before = self.before.part::<C>(row, column);
         let after = self.after.part::<C>(row, column);
         for ((sums, before), after) in rows.zip(before).zip(after) {
@@ -202,20 +203,21 @@ pub(crate) struct HiddenGradient<'a, C> {
 
 impl<S: Lanes, C: Cells> Sink<S> for HiddenGradient<'_, C> {
     #[inline(always)]
-    fn expect(&self, s: S, row: usize, column: usize) {
+    fn expect(&self, s: S, rows: Range<usize>, column: usize) {
         let cells = lines::<S>(column, self.gradient.columns) * WIDTH / C::GROUP;
-        let rows = self.before[row * self.stride..].chunks(self.stride);
-        for row in rows.take(S::HEIGHT) {
+        let before = self.before[rows.start * self.stride..].chunks(self.stride);
+        for row in before.take(rows.len()) {
             for line in row[column / C::GROUP..][..cells].chunks(WIDTH) {
                 s.prefetch(line.as_ptr());
             }
         }
         for operand in [self.active, self.over_tokens] {
-            operand.expect::<S, C>(s, self.token + row, column);
+            let tokens = self.token + rows.start..self.token + rows.end;
+            operand.expect::<S, C>(s, tokens, column);
         }
     }
     #[inline(always)]
-    fn take(&mut self, s: S, tile: &Tile, row: usize, column: usize) {
+    fn take(&mut self, s: S, tile: &[TileRow], row: usize, column: usize) {
         match lines::<S>(column, self.gradient.columns) {
             3 => self.lines::<S, 3>(s, tile, row, column),
             2 => self.lines::<S, 2>(s, tile, row, column),
@@ -227,19 +229,22 @@ impl<S: Lanes, C: Cells> Sink<S> for HiddenGradient<'_, C> {
 impl<'a, C: Cells> HiddenGradient<'a, C> {
     /// Takes a tile of `L` lines of columns.
     #[inline(always)]
-    fn lines<S: Lanes, const L: usize>(&mut self, s: S, tile: &Tile, row: usize, column: usize) {
-        let height = (self.rows - row).min(S::HEIGHT);
+    fn lines<S: Lanes, const L: usize>(
+        &mut self,
+        s: S,
+        tile: &[TileRow],
+        row: usize,
+        column: usize,
+    ) {
+        let height = (self.rows - row).min(tile.len());
         let (zero, groups) = (s.splat(0.0), height.div_ceil(C::GROUP));
         let to = |operand: &'a Writer<'a>| {
             std::array::from_fn(|line| {
-                let place = (self.token + row, column, line);
-                // SAFETY: the tokens of this block are written by this task alone, and
-                // each panel of columns once.
-                unsafe { operand.line::<S>(place, (groups, C::GROUP)) }
+                operand.line::<S>((self.token + row, column, line), C::GROUP)
             })
         };
-        let mut to_active: [_; L] = to(self.active);
-        let mut to_gradient: [_; L] = to(self.over_tokens);
+        let to_active: [_; L] = to(self.active);
+        let to_gradient: [_; L] = to(self.over_tokens);
         let cells = WIDTH / C::GROUP;
         let mut sums = [zero; L];
         for group in 0..groups {
@@ -269,12 +274,13 @@ impl<'a, C: Cells> HiddenGradient<'a, C> {
             }
             for line in 0..L {
                 for (values, to) in [
-                    (active[line], &mut to_active[line]),
-                    (gradient[line], &mut to_gradient[line]),
+                    (active[line], to_active[line]),
+                    (gradient[line], to_gradient[line]),
                 ] {
                     let mut cells = [0; WIDTH];
                     C::across(s, values[0], values[1], &mut cells);
-                    to.put::<S>(group, &cells);
+                    // SAFETY: the tokens of this block are written by this task alone.
+                    unsafe { to.put::<S>(group, &cells) };
                 }
             }
         }

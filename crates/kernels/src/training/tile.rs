@@ -16,8 +16,11 @@ pub(crate) const ROWS: usize = 8;
 /// Columns of the widest tile.
 pub(crate) const COLUMNS: usize = 3 * WIDTH;
 
+/// The sums of a row of a tile.
+pub(crate) type TileRow = [f32; COLUMNS];
+
 /// The sums of a tile, row by row.
-pub(crate) type Tile = [[f32; COLUMNS]; ROWS];
+pub(crate) type Tile = [TileRow; ROWS];
 
 /// A tile of zeros.
 pub(crate) const EMPTY: Tile = [[0.0; COLUMNS]; ROWS];
@@ -117,20 +120,31 @@ pub(crate) fn tile<S: Lanes, C: Cells>(
     lines: usize,
     out: &mut Tile,
 ) {
-    tile_before::<S, C>(s, left, right, lines, [None; 2], out);
+    tile_before::<S, C>(s, left, S::HEIGHT, right, lines, [None; 2], out);
 }
 
-/// [`tile`], which asks meanwhile for the memory where `next` begins, a line of
-/// the cache for each `k`.
+/// [`tile`] of `height` rows, `S::HEIGHT` or `S::TALL`, which asks meanwhile for the
+/// memory where `next` begins, a line of the cache for each `k`.
 #[inline(always)]
 pub(crate) fn tile_before<S: Lanes, C: Cells>(
     s: S,
     left: Left,
+    height: usize,
     right: &[u32],
     lines: usize,
     next: [Option<&[u32]>; 2],
     out: &mut Tile,
 ) {
+    if (S::TALL, C::GROUP, height) == (6, 1, 6) {
+        let next = next.map(|next| Some(next?.as_ptr()));
+        let (lines, zeros) = (right.as_chunks().0, [s.splat(0.0); 6]);
+        if let Some(sums) = s.multiply_six(left.cells, left.row_step, lines, next, zeros) {
+            for (out, sum) in out.iter_mut().zip(sums) {
+                s.store(sum, &mut out.as_chunks_mut().0[0]);
+            }
+            return;
+        }
+    }
     if (S::HEIGHT, C::GROUP) == (4, 1) {
         let steps = [left.row_step, left.k_step];
         let next = next.map(|next| Some(next?.as_ptr()));
@@ -142,7 +156,8 @@ pub(crate) fn tile_before<S: Lanes, C: Cells>(
             return;
         }
     }
-    match (S::HEIGHT, lines) {
+    match (height, lines) {
+        (6, _) if S::TALL == 6 => sums::<S, C, 6, 1>(s, left, right, next, out),
         (8, 3) => sums::<S, C, 8, 3>(s, left, right, next, out),
         (8, 2) => sums::<S, C, 8, 2>(s, left, right, next, out),
         (8, _) => sums::<S, C, 8, 1>(s, left, right, next, out),

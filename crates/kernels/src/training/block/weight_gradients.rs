@@ -13,7 +13,7 @@ use crate::training::cells::{CellKernel, Cells, Layout, With};
 use crate::training::over_tokens::OverTokens;
 use crate::training::panels::width;
 use crate::training::product::{DEPTH, Sink, product_before};
-use crate::training::tile::Tile;
+use crate::training::tile::TileRow;
 use std::ops::Range;
 
 /// Rows of a block.
@@ -139,9 +139,9 @@ impl CellKernel for Block<'_> {
 
 impl<S: Lanes> Sink<S> for Block<'_> {
     #[inline(always)]
-    fn expect(&self, s: S, row: usize, column: usize) {
+    fn expect(&self, s: S, rows: Range<usize>, column: usize) {
         let width = width::<S>(column, self.matrix.columns);
-        for row in (self.rows.start + row..self.rows.end).take(S::HEIGHT) {
+        for row in (self.rows.start + rows.start..self.rows.end).take(rows.len()) {
             let at = row * self.matrix.columns + column;
             for line in (0..width).step_by(WIDTH) {
                 self.matrix.out.prefetch(s, at + line);
@@ -149,10 +149,10 @@ impl<S: Lanes> Sink<S> for Block<'_> {
         }
     }
     #[inline(always)]
-    fn take(&mut self, s: S, tile: &Tile, row: usize, column: usize) {
+    fn take(&mut self, s: S, tile: &[TileRow], row: usize, column: usize) {
         let width = width::<S>(column, self.matrix.columns);
         let scale = s.splat(self.matrix.scale);
-        let rows = (self.rows.start + row..self.rows.end).take(S::HEIGHT);
+        let rows = self.rows.start + row..self.rows.end;
         for (sums, row) in tile.iter().zip(rows) {
             // SAFETY: these rows and columns are of this task's block.
             let out = unsafe {

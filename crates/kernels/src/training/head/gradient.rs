@@ -160,9 +160,7 @@ unsafe fn lay_down<S: Lanes, C: Cells>(
         for line in 0..lines::<S>(column, columns) {
             let at = column + line * WIDTH;
             let mut sum = s.splat(0.0);
-            let groups = scales.len() / C::GROUP;
-            // SAFETY: the caller's.
-            let mut to = unsafe { to.line::<S>((token, column, line), (groups, C::GROUP)) };
+            let to = to.line::<S>((token, column, line), C::GROUP);
             for row in (0..scales.len()).step_by(C::GROUP) {
                 let mut both = [s.splat(0.0); 2];
                 for i in 0..C::GROUP {
@@ -172,7 +170,8 @@ unsafe fn lay_down<S: Lanes, C: Cells>(
                 }
                 let mut cells = [0; WIDTH];
                 C::across(s, both[0], both[1], &mut cells);
-                to.put::<S>(row / C::GROUP, &cells);
+                // SAFETY: the caller's.
+                unsafe { to.put::<S>(row / C::GROUP, &cells) };
             }
             add_part(s, sum, &mut d_bias[at..]);
         }

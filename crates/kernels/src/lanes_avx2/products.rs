@@ -1,12 +1,12 @@
-//! The innermost loops of products: four rows by sixteen columns.
+//! The innermost loops of products: four or six rows by sixteen columns.
 //!
 //! For each `k` a line of the right operand is read once, and one value of each row
-//! of the left one, spread over the lanes; eight sums of the sixteen registers stay
-//! from the first `k` to the last.
+//! of the left one, spread over the lanes; eight or twelve sums of the sixteen registers
+//! stay from the first `k` to the last.
 //!
 //! Often a neighbour (another thread of the same core) takes half of the
 //! instructions that a core can begin in a cycle, so their number is the limit:
-//! fourteen for eight multiplications. Eight `k` at a time share the rest, with
+//! fourteen for eight multiplications, twenty for twelve. Eight `k` at a time share the rest, with
 //! offsets that are parts of the instructions. The compiler adds to pointers and
 //! moves sums about instead: ten instructions more.
 
@@ -38,6 +38,18 @@ macro_rules! f32_step {
             f32_row!("{left} + {row}", $i, "{low1}", "{high1}"),
             f32_row!("{left} + 2 * {row}", $i, "{low2}", "{high2}"),
             f32_row!("{left} + {rows}", $i, "{low3}", "{high3}"),
+        )
+    };
+}
+
+/// [`f32_step`] of six rows.
+#[rustfmt::skip]
+macro_rules! f32_six_step {
+    ($i:literal) => {
+        concat!(
+            f32_step!($i),
+            f32_row!("{left} + 4 * {row}", $i, "{low4}", "{high4}"),
+            f32_row!("{left} + {five}", $i, "{low5}", "{high5}"),
         )
     };
 }
@@ -182,6 +194,44 @@ pub(super) unsafe fn multiply_four<const K_STEP: usize, const STEP: usize>(
     sums
 }
 
+/// [`multiply_four`] of six rows, along them and by each line.
+///
+/// # Safety
+/// `left[5 row_step + count - 1]` and `right[16 count - 1]` have to exist.
+#[target_feature(enable = "avx2,fma")]
+#[expect(
+    unused_assignments,
+    reason = "the last block leaves its pointers behind"
+)]
+pub(super) unsafe fn multiply_six(
+    mut at: Operands,
+    row_step: usize,
+    count: usize,
+    mut sums: [F; 6],
+) -> [F; 6] {
+    const K_STEP: usize = 1;
+    const STEP: usize = 1;
+    repeat!(count / 8, 8, at, row_step, sums;
+        ask!(),
+        eight!(f32_six_step);
+        next = inout(reg) at.next[0],
+        other = inout(reg) at.next[1],
+        five = in(reg) 20 * row_step,
+        low4 = inout(ymm_reg) sums[4][0],
+        high4 = inout(ymm_reg) sums[4][1],
+        low5 = inout(ymm_reg) sums[5][0],
+        high5 = inout(ymm_reg) sums[5][1],
+    );
+    repeat!(count % 8, 1, at, row_step, sums; f32_six_step!(0);
+        five = in(reg) 20 * row_step,
+        low4 = inout(ymm_reg) sums[4][0],
+        high4 = inout(ymm_reg) sums[4][1],
+        low5 = inout(ymm_reg) sums[5][0],
+        high5 = inout(ymm_reg) sums[5][1],
+    );
+    sums
+}
+
 /// [`multiply_four`] of pairs of bf16, along rows and by each second line.
 ///
 /// # Safety
@@ -219,17 +269,18 @@ pub(super) unsafe fn multiply_four_pairs(
     sums
 }
 
-/// Operands of `count` steps.
+/// Operands of `count` steps of `rows` rows.
 ///
 /// Panics when `left` is too short.
 pub(super) fn operands<const STEP: usize>(
+    rows: usize,
     left: &[u32],
     [row_step, k_step]: [usize; 2],
     right: &[[u32; WIDTH]],
     next: [Option<*const u32>; 2],
 ) -> (Operands, usize) {
     let count = right.len().div_ceil(STEP);
-    let last = 3 * row_step + count.saturating_sub(1) * k_step;
+    let last = (rows - 1) * row_step + count.saturating_sub(1) * k_step;
     assert!(count == 0 || last < left.len(), "left operand too short");
     let (left, right) = (left.as_ptr(), right.as_ptr().cast());
     let next = next.map(|next| next.unwrap_or(right));
