@@ -14,8 +14,10 @@ import statistics
 import subprocess
 
 # PyTorch's best on the machine of the results, with its memory as it comes (glibc gives
-# large buffers back to the system) and kept; `--variants all` tries every one.
+# large buffers back to the system) and kept, eight sequences at once or so many at a time;
+# `--variants all` tries every one at once.
 F32 = ["eager onednn returned", "eager onednn kept"]
+F32_OF_8 = [*F32, "eager onednn kept 4"]
 SMALL_F32 = ["eager onednn kept", "eager mkl kept"]
 EAGER_BF16 = ["eager mkl returned", "eager mkl kept"]
 BF16 = ["compiled mkl returned", "compiled mkl kept"]
@@ -34,7 +36,7 @@ ALL = {
 # name: size, sequences, steps a process, precision, dropout, kernels of ours, PyTorch's variants
 CASES = {
     "default-f32-4": ("default", 4, 3, "f32", 0.0, ["fused"], F32),
-    "default-f32-8": ("default", 8, 3, "f32", 0.0, ["fused"], F32),
+    "default-f32-8": ("default", 8, 3, "f32", 0.0, ["fused"], F32_OF_8),
     "default-bf16-4": ("default", 4, 4, "bf16", 0.0, ["fused"], EAGER_BF16),
     "default-bf16-8": ("default", 8, 3, "bf16", 0.0, ["fused"], BF16),
     "default-f32-4-dropout": ("default", 4, 3, "f32", 0.1, ["fused"], []),
@@ -62,9 +64,10 @@ def commands_of(case, arguments):
         variants = ALL[precision]
     script = str(pathlib.Path(__file__).with_name("torch_train.py"))
     for variant in variants if arguments.python else []:
-        mode, linears, memory = variant.split()
+        mode, linears, memory, *at_a_time = variant.split()
         options = [f"--precision={precision}", f"--dropout={dropout}", f"--mode={mode}"]
         options += [f"--linears={linears}", f"--memory={memory}"]
+        options += [f"--at-a-time={sequences}" for sequences in at_a_time]
         commands.append((f"torch {variant}", [arguments.python, script, *shape, *options]))
     return commands
 

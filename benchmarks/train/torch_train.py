@@ -140,6 +140,7 @@ def main():
     parser.add_argument("--mode", choices=["eager", "compiled"], default="eager")
     parser.add_argument("--linears", choices=["mkl", "onednn"], default="mkl", help="of f32")
     parser.add_argument("--memory", choices=["returned", "kept"], default="returned")
+    parser.add_argument("--at-a-time", type=int, help="sequences; gradients are summed up")
     parser.add_argument("--dropout", type=float, default=0.0)
     parser.add_argument("--threads", type=int, default=2)
     arguments = parser.parse_args()
@@ -156,17 +157,22 @@ def main():
     run = torch.compile(model) if arguments.mode == "compiled" else model
     ids = torch.arange(arguments.sequences * positions + 1) * 7919 % (VOCABULARY - 3) + 3
     tokens, labels = ids[:-1].view(-1, positions), ids[1:].view(-1, positions)
+    at_a_time = arguments.at_a_time or arguments.sequences
+    parts = list(zip(tokens.split(at_a_time), labels.split(at_a_time)))
 
     rates, losses = [], []
     for _ in range(arguments.steps):
         began = time.perf_counter()
-        with torch.autocast("cpu", torch.bfloat16, enabled=arguments.precision == "bf16"):
-            loss = run(tokens, labels)
-        loss.backward()
+        total = 0.0
+        for part in parts:
+            with torch.autocast("cpu", torch.bfloat16, enabled=arguments.precision == "bf16"):
+                loss = run(*part) / len(parts)
+            loss.backward()
+            total += loss.item()
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         optimizer.zero_grad()
-        losses.append(loss.item())
+        losses.append(total)
         rates.append(round(tokens.numel() / (time.perf_counter() - began)))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     line = {

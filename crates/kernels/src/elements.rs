@@ -76,6 +76,21 @@ pub(crate) trait Element: Copy + Send + Sync + 'static {
     ) -> Option<[Self::Sum<S>; 4]> {
         None
     }
+    /// Multiplies two rows of `x`, `stride` apart, with both halves of each of `lines`, and
+    /// adds to `sums`. Meanwhile asks for the memory at `next`, a line of the cache for
+    /// each group, so many bytes apart. Gives how many groups were taken: none where the
+    /// format or the instruction set has no such kernel.
+    #[inline(always)]
+    fn two<S: Lanes>(
+        _: S,
+        _lines: &[[Self::Line; 2]],
+        _x: &[Self::Group],
+        _stride: usize,
+        _next: (*const u8, usize),
+        _sums: &mut [[Self::Sum<S>; 2]],
+    ) -> usize {
+        0
+    }
     /// The sums in f32, before scales. `middles` are the row sums of the integer
     /// weights over the columns that were summed, 0 for other formats.
     fn value<S: Lanes>(s: S, sum: Self::Sum<S>, middles: &[i32; 16]) -> S::F;
@@ -346,6 +361,24 @@ impl<const BYTES: usize> Element for Integers<BYTES> {
         sums
     }
     #[inline(always)]
+    fn two<S: Lanes>(
+        s: S,
+        lines: &[[Self::Line; 2]],
+        x: &[[u32; BYTES]],
+        stride: usize,
+        next: (*const u8, usize),
+        sums: &mut [[[S::I; BYTES]; 2]],
+    ) -> usize {
+        let ([[a, b], [c, d]], 1) = (sums, BYTES) else {
+            return 0;
+        };
+        let mut both = [[a[0], b[0]], [c[0], d[0]]];
+        let right = &half_of(lines, 0)[..2 * lines.len()];
+        let taken = s.multiply_two_bytes(x.as_flattened(), stride, right, next, &mut both);
+        [[a[0], b[0]], [c[0], d[0]]] = both;
+        taken
+    }
+    #[inline(always)]
     fn value<S: Lanes>(s: S, sums: [S::I; BYTES], middles: &[i32; 16]) -> S::F {
         match BYTES {
             1 => s.to_f32(s.less_middles(sums[0], middles)),
@@ -373,7 +406,11 @@ impl<const BYTES: usize> Element for Integers<BYTES> {
     }
     #[inline(always)]
     fn scale<S: Lanes>(s: S, row: &[f32]) -> f32 {
-        largest_magnitude(s, row) / 127.0
+        let scale = largest_magnitude(s, row) / 127.0;
+        match BYTES == 1 && S::NARROW {
+            true => scale.max(largest_of_eight(s, row) / EIGHT),
+            false => scale,
+        }
     }
     #[inline(always)]
     fn put_lane<S: Lanes>(
@@ -418,6 +455,30 @@ fn range<S: Lanes, const BYTES: usize>(columns: usize) -> (u32, u32) {
         _ if S::SIGNED => (32_767.min((1 << 25) / columns.max(1) as u32), 0),
         _ => (32_767, 32_768),
     }
+}
+
+/// What the magnitudes of eight weights may sum to before they are rounded, which adds
+/// four at most, where their products have to fit sixteen bits: `127 * 258 < 2^15`.
+const EIGHT: f32 = 254.0;
+
+/// The largest sum of the magnitudes of eight weights whose products
+/// [`Lanes::multiply_two_bytes`] sums in sixteen bits: of each 64 columns, two side by
+/// side and those 16, 32 and 48 columns from them.
+#[inline(always)]
+fn largest_of_eight<S: Lanes>(s: S, row: &[f32]) -> f32 {
+    let mut largest = 0.0_f32;
+    for columns in row.chunks(4 * WIDTH) {
+        let (mut sums, mut out) = (s.splat(0.0), [0.0; WIDTH]);
+        for line in columns.chunks(WIDTH) {
+            let x = load_part(s, line);
+            sums = s.add(sums, s.max(x, s.sub(s.splat(0.0), x)));
+        }
+        s.store(sums, &mut out);
+        for [a, b] in out.as_chunks().0 {
+            largest = largest.max(a + b);
+        }
+    }
+    largest
 }
 
 /// The nearest integer of a value in -128..=127, ties to even.

@@ -1,10 +1,12 @@
 //! Sixteen lanes as two 256-bit registers, lanes 0 to 7 first.
 
 mod products;
+mod two_bytes;
 
 use crate::lanes::{Lanes, WIDTH};
 use products::{multiply_four, multiply_four_pairs, multiply_six, operands};
 use std::arch::x86_64::*;
+use two_bytes::multiply_two_bytes;
 
 /// Proof that AVX2 and FMA are there.
 #[derive(Clone, Copy, Debug)]
@@ -38,6 +40,7 @@ impl Lanes for Avx2 {
     const HEIGHT: usize = 4;
     const LINES: usize = 1;
     const TALL: usize = 6;
+    const NARROW: bool = true;
 
     #[inline(always)]
     fn splat(self, x: f32) -> F {
@@ -179,6 +182,24 @@ impl Lanes for Avx2 {
         let (at, count) = operands::<2>(4, left, [row_step, 1], right, next);
         // SAFETY: as above.
         Some(unsafe { multiply_four_pairs(at, row_step, count, sums) })
+    }
+    #[inline(always)]
+    fn multiply_two_bytes(
+        self,
+        left: &[u32],
+        row_step: usize,
+        right: &[[u32; WIDTH]],
+        next: (*const u8, usize),
+        sums: &mut [[I; 2]; 2],
+    ) -> usize {
+        let times = right.len() / 32;
+        assert!(
+            times == 0 || left.len() >= row_step + 16 * times,
+            "left operand too short"
+        );
+        // SAFETY: the instructions are there, and the values, as asserted.
+        unsafe { multiply_two_bytes(left.as_ptr(), row_step, right.as_ptr(), times, next, sums) };
+        16 * times
     }
     #[inline(always)]
     fn splat_i32(self, x: i32) -> I {

@@ -9,7 +9,8 @@
 //! last block and group are zeros.
 
 use crate::elements::{Bf16, Element, F32, Int8, put_row};
-use crate::lanes::Plain;
+use crate::isa::Kernel;
+use crate::lanes::Lanes;
 use crate::memory::Piece;
 use crate::shared::SharedMut;
 use crate::team::Team;
@@ -151,6 +152,7 @@ fn pack<E: Element, X: Send>(
     columns: usize,
     read: impl Fn(usize, &mut [f32]) -> Result<(), X> + Sync,
 ) -> Result<Packed<E>, X> {
+    let isa = team.isa();
     let groups = columns.div_ceil(E::GROUP);
     let blocks = rows.div_ceil(BLOCK);
     let mut lines = team.pool().take(blocks * groups);
@@ -185,11 +187,13 @@ fn pack<E: Element, X: Send>(
                 .get_or_insert(error);
             return;
         }
-        for (row, values) in values.chunks(columns.max(1)).enumerate() {
-            let (half, lane) = (row / 16, row % 16);
-            let middle = |piece: usize, middle| middles[2 * piece + half][lane] = middle;
-            scales[half][lane] = put_row::<_, E>(Plain, lines, half, lane, values, middle);
-        }
+        isa.run(PackBlock::<E> {
+            values,
+            columns,
+            lines,
+            middles,
+            scales,
+        });
     });
     let failed = failed.into_inner().unwrap_or_else(PoisonError::into_inner);
     failed.map_or(Ok(()), Err)?;
@@ -199,4 +203,26 @@ fn pack<E: Element, X: Send>(
         scales,
         groups,
     })
+}
+
+/// Packs the rows of one block.
+struct PackBlock<'a, E: Element> {
+    /// Row by row.
+    values: &'a [f32],
+    columns: usize,
+    lines: &'a mut [[E::Line; 2]],
+    middles: &'a mut [[i32; 16]],
+    scales: &'a mut [[f32; 16]],
+}
+
+impl<E: Element> Kernel for PackBlock<'_, E> {
+    type Output = ();
+    #[inline(always)]
+    fn run<S: Lanes>(self, s: S) {
+        for (row, values) in self.values.chunks(self.columns.max(1)).enumerate() {
+            let (half, lane) = (row / 16, row % 16);
+            let middle = |piece: usize, middle| self.middles[2 * piece + half][lane] = middle;
+            self.scales[half][lane] = put_row::<S, E>(s, self.lines, half, lane, values, middle);
+        }
+    }
 }

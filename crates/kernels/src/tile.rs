@@ -23,8 +23,8 @@ pub(crate) type Sums<S, E> = [<E as Element>::Sum<S>; 2];
 #[derive(Clone, Copy)]
 struct Ahead {
     at: *const u8,
-    /// Bytes a group: two lines, one or none. Two are always asked for, if need be the
-    /// same one, so that there is nothing to decide.
+    /// Bytes a group, two lines at most. Two are always asked for, if need be the same one,
+    /// so that there is nothing to decide.
     step: usize,
 }
 
@@ -41,8 +41,14 @@ fn tile<S: Lanes, E: Element, const HEIGHT: usize>(
         x.len() >= (HEIGHT - 1) * stride + lines.len(),
         "activations too short"
     );
+    // Two lines a group are for a product that memory limits.
+    let taken = match HEIGHT == 2 && ahead.step <= 64 {
+        true => E::two(s, lines, x, stride, (ahead.at, ahead.step), &mut sums),
+        false => 0,
+    };
+    ahead.at = ahead.at.wrapping_byte_add(taken * ahead.step);
     let second = ahead.step.saturating_sub(64);
-    for (group, lines) in lines.iter().enumerate() {
+    for (group, lines) in lines.iter().enumerate().skip(taken) {
         s.prefetch(ahead.at);
         s.prefetch(ahead.at.wrapping_byte_add(second));
         ahead.at = ahead.at.wrapping_byte_add(ahead.step);
@@ -111,6 +117,8 @@ pub(crate) fn multiply<S: Lanes, E: Element>(
 ) {
     let rows = sums.len();
     let (mut row, mut pass) = fours::<S, E>(s, lines, next, x, stride, go_on, sums);
+    // Tiles of two rows are so many passes that memory is asked for in all of them.
+    let twos = row == 0 && S::TILE == 2 * E::REGISTERS;
     macro_rules! tiles {
         ($($height:literal)*) => {$(
             // Eight rows that are too many are four and four, not six and two:
@@ -121,7 +129,12 @@ pub(crate) fn multiply<S: Lanes, E: Element>(
             {
                 let at = next.unwrap_or(lines.as_ptr()).cast::<u8>();
                 let ahead = match pass {
-                    _ if next.is_none() || pass > 1 => Ahead { at, step: 0 },
+                    _ if next.is_none() => Ahead { at, step: 0 },
+                    _ if twos => {
+                        let step = 128_usize.div_ceil(rows.div_ceil(2));
+                        Ahead { at: at.wrapping_add(pass * step * lines.len()), step }
+                    }
+                    _ if pass > 1 => Ahead { at, step: 0 },
                     0 if $height == rows => Ahead { at, step: 128 },
                     _ => Ahead { at: at.wrapping_add(pass * 64 * lines.len()), step: 64 },
                 };
