@@ -215,6 +215,9 @@ fn fill(
     sequences: usize,
     position: usize,
 ) {
+    if position == 0 {
+        return;
+    }
     let qkv = values(position * 3 * DIM);
     let mut attended = vec![0.0; position * DIM];
     for layer in 0..LAYERS {

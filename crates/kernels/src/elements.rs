@@ -11,7 +11,8 @@
 //!   dot-product instruction takes unsigned bytes. So of an activation of one
 //!   byte ([`Int8`]), `a` in -127..=127, `a + 128` is stored, and
 //!   `sum(w a) = sum(w (a + 128)) - 128 sum(w)`; where two products have to fit
-//!   sixteen bits, 64 takes the place of 128. Of an activation of two bytes
+//!   sixteen bits, 64 takes the place of 128, and where eight do, weights are scaled by
+//!   the sums of eight of them. Of an activation of two bytes
 //!   ([`Int8Fine`]), `a` in -32767..=32767, it is `a + 32768 = 256 high + low`, and
 //!   `sum(w a) = 256 (sum(w high) - 128 sum(w)) + sum(w low)`.
 //!
