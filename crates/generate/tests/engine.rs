@@ -54,9 +54,10 @@ fn cached_and_uncached_equal_the_jax_original() {
 
 #[test]
 fn smaller_formats_stay_near_the_jax_original() {
-    // Activations have eight bits with int8, and seven where AVX2 multiplies them.
+    // Activations have eight bits with int8, and seven where AVX2 multiplies them, whose
+    // weights are scaled by sums of eight: coarser where they are spread evenly, as here.
     let int8 = match Isa::detect().name() {
-        "avx2" => 0.03,
+        "avx2" => 0.05,
         _ => 0.02,
     };
     for (format, tolerance) in [(WeightFormat::Bf16, 0.02), (WeightFormat::Int8, int8)] {
