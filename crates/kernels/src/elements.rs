@@ -471,8 +471,7 @@ fn largest_of_eight<S: Lanes>(s: S, row: &[f32]) -> f32 {
     for columns in row.chunks(4 * WIDTH) {
         let (mut sums, mut out) = (s.splat(0.0), [0.0; WIDTH]);
         for line in columns.chunks(WIDTH) {
-            let x = load_part(s, line);
-            sums = s.add(sums, s.max(x, s.sub(s.splat(0.0), x)));
+            sums = s.add(sums, magnitude(s, load_part(s, line)));
         }
         s.store(sums, &mut out);
         for [a, b] in out.as_chunks().0 {
@@ -521,14 +520,19 @@ fn integers<S: Lanes, const BYTES: usize>(
     }
 }
 
+/// The absolute value of each lane.
+#[inline(always)]
+fn magnitude<S: Lanes>(s: S, x: S::F) -> S::F {
+    s.max(x, s.sub(s.splat(0.0), x))
+}
+
 /// The largest of the absolute values.
 #[inline(always)]
 pub(crate) fn largest_magnitude<S: Lanes>(s: S, row: &[f32]) -> f32 {
     let (lines, rest) = row.as_chunks::<16>();
     let mut largest = s.splat(0.0);
     for line in lines {
-        let x = s.load(line);
-        largest = s.max(largest, s.max(x, s.sub(s.splat(0.0), x)));
+        largest = s.max(largest, magnitude(s, s.load(line)));
     }
     rest.iter().fold(s.largest(largest), |a, x| a.max(x.abs()))
 }

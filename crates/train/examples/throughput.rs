@@ -10,7 +10,7 @@
 use std::time::Instant;
 
 use model::{Batch, DeviceName, ModelConfig, Size, Weights};
-use train::memory::{Memory, available_bytes};
+use train::memory::Memory;
 use train::{Kernels, Precision, Schedule, TrainOptions, Trainer};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -33,6 +33,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             Some("composite") => Kernels::Composite,
             _ => Kernels::Fused,
         },
+        batch_size: sequences,
+        micro_batch_size: argument(7).map(str::parse).transpose()?,
         ..TrainOptions::default()
     };
     let config = ModelConfig {
@@ -41,13 +43,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     };
     let device: DeviceName = argument(6).unwrap_or("cpu").parse()?;
     let device = device.open()?.device;
-    let micro_batch_size = match argument(7) {
-        Some(rows) => rows.parse()?,
-        None => {
-            let memory = Memory::of(&options, &device);
-            memory.micro_batch_size(&config, sequences, available_bytes() / 2)
-        }
-    };
+    options.validate()?;
+    let micro_batch_size = Memory::of(&options, &device).chosen(&options, &config);
     let every = (sequences / micro_batch_size) as u32;
 
     let weights = Weights::initial(&config, 1);

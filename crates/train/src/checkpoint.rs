@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::batches::Position;
 use crate::error::TrainError;
-use crate::memory::{Memory, available_bytes};
+use crate::memory::Memory;
 use crate::options::{TrainOptions, same};
 
 const PREFIX: &str = "step-";
@@ -77,12 +77,9 @@ impl TrainState {
         examples: usize,
         memory: Memory,
     ) -> Self {
-        // Half of the memory is left to others.
-        let room = available_bytes() / 2;
-        let fitting = || memory.micro_batch_size(config, options.batch_size, room);
         Self {
             options: options.clone(),
-            micro_batch_size: options.micro_batch_size.unwrap_or_else(fitting),
+            micro_batch_size: memory.chosen(options, config),
             total_steps: options.total_steps(examples),
             step: 0,
             accumulations: 0,

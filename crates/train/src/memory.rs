@@ -76,8 +76,8 @@ impl Memory {
     }
 
     /// The largest divisor of `batch_size` whose step takes at most `available`
-    /// bytes, at least 1. More than 4,096 tokens at a time gain nothing and only take
-    /// memory; tensor operations get at most 4 sequences.
+    /// bytes, at least 1. More sequences than make 4,096 tokens gain nothing and only
+    /// take memory; tensor operations get at most 4.
     pub fn micro_batch_size(
         self,
         config: &ModelConfig,
@@ -92,6 +92,13 @@ impl Memory {
             batch_size.is_multiple_of(*rows) && self.bytes(config, *rows) <= available
         };
         (1..=batch_size.min(most)).rev().find(fits).unwrap_or(1)
+    }
+
+    /// The micro batch that `options` ask for, or one that fits half of the memory that
+    /// is free: the rest is left to others.
+    pub fn chosen(self, options: &TrainOptions, config: &ModelConfig) -> usize {
+        let fitting = || self.micro_batch_size(config, options.batch_size, available_bytes() / 2);
+        options.micro_batch_size.unwrap_or_else(fitting)
     }
 }
 

@@ -6,9 +6,9 @@
 //!
 //! Often a neighbour (another thread of the same core) takes half of the
 //! instructions that a core can begin in a cycle, so their number is the limit:
-//! fourteen for eight multiplications, twenty for twelve. Eight `k` at a time share the rest, with
-//! offsets that are parts of the instructions. The compiler adds to pointers and
-//! moves sums about instead: ten instructions more.
+//! fourteen for eight multiplications, twenty for twelve. Eight `k` at a time share
+//! the rest, with offsets that are parts of the instructions. The compiler adds to
+//! pointers and moves sums about instead: ten instructions more.
 
 use super::F;
 use crate::lanes::WIDTH;

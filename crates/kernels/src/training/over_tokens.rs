@@ -118,19 +118,20 @@ impl Writer<'_> {
         &self,
         (token, column, line): (usize, usize, usize),
         group: usize,
-    ) -> Line<'_> {
+    ) -> FeatureLine<'_> {
         let (cell, first) = (token / group, column + line * WIDTH);
-        let cells = &self.cells;
-        match self.side {
+        let (from, step) = match self.side {
             Side::Right => {
                 let step = lines::<S>(column, self.features) * WIDTH;
-                let from = column * self.k + cell * step + line * WIDTH;
-                Line::Right { cells, from, step }
+                (column * self.k + cell * step + line * WIDTH, step)
             }
-            Side::Left => {
-                let (from, step) = (first * self.k + cell * S::HEIGHT, S::HEIGHT * self.k);
-                Line::Left { cells, from, step }
-            }
+            Side::Left => (first * self.k + cell * S::HEIGHT, S::HEIGHT * self.k),
+        };
+        FeatureLine {
+            side: self.side,
+            cells: &self.cells,
+            from,
+            step,
         }
     }
 
@@ -138,7 +139,7 @@ impl Writer<'_> {
     /// multiple of a tile's height.
     ///
     /// # Safety
-    /// As for [`put`](Line::put), for all features.
+    /// As for [`put`](FeatureLine::put), for all features.
     #[inline(always)]
     pub(crate) unsafe fn rows<S: Lanes, C: Cells>(&self, s: S, rows: &[f32], token: usize) {
         let features = self.features;
@@ -171,7 +172,7 @@ impl Writer<'_> {
     /// there is room behind the last value for a whole line.
     ///
     /// # Safety
-    /// As for [`put`](Line::put), for all features.
+    /// As for [`put`](FeatureLine::put), for all features.
     #[inline(always)]
     pub(crate) unsafe fn cells<S: Lanes, C: Cells>(
         &self,
@@ -211,43 +212,34 @@ impl Writer<'_> {
 
 /// A line of sixteen features, over the tokens.
 #[derive(Clone, Copy)]
-pub(crate) enum Line<'a> {
-    /// In one panel of a right operand.
-    Right {
-        cells: &'a SharedMut<'a, u32>,
-        /// Of the first token.
-        from: usize,
-        /// Cells from there to the next token's.
-        step: usize,
-    },
-    /// In each panel of a left operand that has a share of it.
-    Left {
-        cells: &'a SharedMut<'a, u32>,
-        /// The first panel's row of the first token.
-        from: usize,
-        /// Cells from there to the next panel's.
-        step: usize,
-    },
+pub(crate) struct FeatureLine<'a> {
+    side: Side,
+    cells: &'a SharedMut<'a, u32>,
+    /// Of the first token.
+    from: usize,
+    /// Cells from there to the next token's in the one panel of a right operand; of a left
+    /// operand, to the next panel's.
+    step: usize,
 }
 
-impl Line<'_> {
+impl FeatureLine<'_> {
     /// Writes the features of the tokens of cell `group`.
     ///
     /// # Safety
     /// No one else may write features of these tokens meanwhile.
     #[inline(always)]
     pub(crate) unsafe fn put<S: Lanes>(&self, group: usize, values: &[u32; WIDTH]) {
-        match *self {
-            Self::Right { cells, from, step } => {
+        match self.side {
+            Side::Right => {
                 // SAFETY: the caller's; the part ends its life here.
-                let line = unsafe { cells.part(from + group * step, WIDTH) };
+                let line = unsafe { self.cells.part(self.from + group * self.step, WIDTH) };
                 line.copy_from_slice(values);
             }
-            Self::Left { cells, from, step } => {
-                let from = from + group * S::HEIGHT;
+            Side::Left => {
+                let from = self.from + group * S::HEIGHT;
                 for (panel, values) in values.chunks_exact(S::HEIGHT).enumerate() {
                     // SAFETY: as above.
-                    let row = unsafe { cells.part(from + panel * step, S::HEIGHT) };
+                    let row = unsafe { self.cells.part(from + panel * self.step, S::HEIGHT) };
                     row.copy_from_slice(values);
                 }
             }

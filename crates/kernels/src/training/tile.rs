@@ -110,6 +110,43 @@ fn sums<S: Lanes, C: Cells, const R: usize, const L: usize>(
     }
 }
 
+/// A tile of one line by the kernel of the instruction set, if there is one for so many
+/// rows of values.
+#[inline(always)]
+fn by_kernel<S: Lanes>(
+    s: S,
+    left: Left,
+    height: usize,
+    right: &[u32],
+    next: [Option<&[u32]>; 2],
+    out: &mut Tile,
+) -> bool {
+    #[inline(always)]
+    fn store<S: Lanes, const R: usize>(s: S, sums: Option<[S::F; R]>, out: &mut Tile) -> bool {
+        let Some(sums) = sums else { return false };
+        for (out, sum) in out.iter_mut().zip(sums) {
+            s.store(sum, &mut out.as_chunks_mut().0[0]);
+        }
+        true
+    }
+    let next = next.map(|next| Some(next?.as_ptr()));
+    let (cells, lines, zero) = (left.cells, right.as_chunks().0, s.splat(0.0));
+    let steps = [left.row_step, left.k_step];
+    match height {
+        4 => store(
+            s,
+            s.multiply_four::<1>(cells, steps, lines, next, [zero; 4]),
+            out,
+        ),
+        6 => store(
+            s,
+            s.multiply_six(cells, steps[0], lines, next, [zero; 6]),
+            out,
+        ),
+        _ => false,
+    }
+}
+
 /// One tile: `S::HEIGHT` rows of `left` by `lines` lines of sixteen columns of
 /// `right`, which is `[k, lines, 16]`.
 #[inline(always)]
@@ -135,26 +172,8 @@ pub(crate) fn tile_before<S: Lanes, C: Cells>(
     next: [Option<&[u32]>; 2],
     out: &mut Tile,
 ) {
-    if (S::TALL, C::GROUP, height) == (6, 1, 6) {
-        let next = next.map(|next| Some(next?.as_ptr()));
-        let (lines, zeros) = (right.as_chunks().0, [s.splat(0.0); 6]);
-        if let Some(sums) = s.multiply_six(left.cells, left.row_step, lines, next, zeros) {
-            for (out, sum) in out.iter_mut().zip(sums) {
-                s.store(sum, &mut out.as_chunks_mut().0[0]);
-            }
-            return;
-        }
-    }
-    if (S::HEIGHT, C::GROUP) == (4, 1) {
-        let steps = [left.row_step, left.k_step];
-        let next = next.map(|next| Some(next?.as_ptr()));
-        let (lines, zeros) = (right.as_chunks().0, [s.splat(0.0); 4]);
-        if let Some(sums) = s.multiply_four::<1>(left.cells, steps, lines, next, zeros) {
-            for (out, sum) in out.iter_mut().zip(sums) {
-                s.store(sum, &mut out.as_chunks_mut().0[0]);
-            }
-            return;
-        }
+    if C::GROUP == 1 && by_kernel(s, left, height, right, next, out) {
+        return;
     }
     match (height, lines) {
         (6, _) if S::TALL == 6 => sums::<S, C, 6, 1>(s, left, right, next, out),
