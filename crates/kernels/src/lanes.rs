@@ -199,8 +199,9 @@ pub trait Lanes: Copy + Send + Sync {
     /// `right`, from the first on, all given as bits: with `i` counting these lines
     /// `left[row * row_step + i * k_step] * right[i * STEP][lane]`. Meanwhile asks for
     /// the memory where both of `next` begin, of each two lines of the cache for
-    /// every eight `i`. Panics when `left` is too short. `None` where what the compiler
-    /// makes of [`mul_add`](Self::mul_add) is as fast, or for another `k_step`.
+    /// every eight `i`, and with a `k_step` of 4 one line of the first. Panics when `left`
+    /// is too short. `None` where what the compiler makes of [`mul_add`](Self::mul_add)
+    /// is as fast, or for another `k_step`.
     #[inline(always)]
     fn multiply_four<const STEP: usize>(
         self,
@@ -213,13 +214,14 @@ pub trait Lanes: Copy + Send + Sync {
         None
     }
     /// [`multiply_four`](Self::multiply_four) of six rows, along them and by each line.
+    /// Asks for two lines of the one `next`.
     #[inline(always)]
     fn multiply_six(
         self,
         _left: &[u32],
         _row_step: usize,
         _right: &[[u32; WIDTH]],
-        _next: [Option<*const u32>; 2],
+        _next: Option<*const u32>,
         _sums: [Self::F; 6],
     ) -> Option<[Self::F; 6]> {
         None

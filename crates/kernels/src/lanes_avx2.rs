@@ -163,10 +163,10 @@ impl Lanes for Avx2 {
         left: &[u32],
         row_step: usize,
         right: &[[u32; WIDTH]],
-        next: [Option<*const u32>; 2],
+        next: Option<*const u32>,
         sums: [F; 6],
     ) -> Option<[F; 6]> {
-        let (at, count) = operands::<1>(6, left, [row_step, 1], right, next);
+        let (at, count) = operands::<1>(6, left, [row_step, 1], right, [next, None]);
         // SAFETY: as above.
         Some(unsafe { multiply_six(at, row_step, count, sums) })
     }

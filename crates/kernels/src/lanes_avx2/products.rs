@@ -105,22 +105,25 @@ macro_rules! eight {
     };
 }
 
-/// Asks for two lines of the cache of each of `next`.
+/// Asks for the next line of the cache or the next two.
+#[rustfmt::skip]
 macro_rules! ask {
-    () => {
-        "prefetcht0 [{next}]
-        prefetcht0 [{next} + 64]
-        add {next}, 128
-        prefetcht0 [{other}]
-        prefetcht0 [{other} + 64]
-        add {other}, 128"
+    (1, $at:literal) => {
+        concat!("prefetcht0 [", $at, "]\n", "add ", $at, ", 64\n")
+    };
+    (2, $at:literal) => {
+        concat!(
+            "prefetcht0 [", $at, "]\n",
+            "prefetcht0 [", $at, " + 64]\n",
+            "add ", $at, ", 128\n",
+        )
     };
 }
 
 /// Repeats `code`, which takes so many steps, and moves on.
 macro_rules! repeat {
     ($times:expr, $steps:literal, $state:expr, $row_step:expr, $sums:expr;
-        $($code:expr),+; $($operands:tt)*) => {
+        $($code:expr),+; $($operands:tt)*) => {{
         let times = $times;
         if times > 0 {
             // SAFETY: the caller of the function says that all is there.
@@ -156,7 +159,7 @@ macro_rules! repeat {
                 );
             }
         }
-    };
+    }};
 }
 
 /// What the innermost loops read.
@@ -184,12 +187,22 @@ pub(super) unsafe fn multiply_four<const K_STEP: usize, const STEP: usize>(
     count: usize,
     mut sums: [F; 4],
 ) -> [F; 4] {
-    repeat!(count / 8, 8, at, row_step, sums;
-        ask!(),
-        eight!(f32_step);
-        next = inout(reg) at.next[0],
-        other = inout(reg) at.next[1],
-    );
+    match K_STEP {
+        // Panels are long enough for one line at a time; more would only be in the way
+        // of the operands, which come from the second-level cache.
+        4 => repeat!(count / 8, 8, at, row_step, sums;
+            ask!(1, "{next}"),
+            eight!(f32_step);
+            next = inout(reg) at.next[0],
+        ),
+        _ => repeat!(count / 8, 8, at, row_step, sums;
+            ask!(2, "{next}"),
+            ask!(2, "{other}"),
+            eight!(f32_step);
+            next = inout(reg) at.next[0],
+            other = inout(reg) at.next[1],
+        ),
+    }
     repeat!(count % 8, 1, at, row_step, sums; f32_step!(0););
     sums
 }
@@ -212,10 +225,9 @@ pub(super) unsafe fn multiply_six(
     const K_STEP: usize = 1;
     const STEP: usize = 1;
     repeat!(count / 8, 8, at, row_step, sums;
-        ask!(),
+        ask!(2, "{next}"),
         eight!(f32_six_step);
         next = inout(reg) at.next[0],
-        other = inout(reg) at.next[1],
         five = in(reg) 20 * row_step,
         low4 = inout(ymm_reg) sums[4][0],
         high4 = inout(ymm_reg) sums[4][1],
@@ -251,7 +263,8 @@ pub(super) unsafe fn multiply_four_pairs(
     const STEP: usize = 2;
     let mask = _mm256_set1_epi32(0xffff_0000_u32 as i32);
     repeat!(count / 8, 8, at, row_step, sums;
-        ask!(),
+        ask!(2, "{next}"),
+        ask!(2, "{other}"),
         eight!(pairs_step);
         next = inout(reg) at.next[0],
         other = inout(reg) at.next[1],

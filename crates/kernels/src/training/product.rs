@@ -16,11 +16,18 @@ use crate::lanes::{Lanes, WIDTH};
 /// Cells along `k` that are multiplied at a time where the sink can add.
 pub(crate) const DEPTH: usize = 1024;
 
-/// Cells of a right operand that stays in the second-level cache (1 MB) from one
-/// block of rows to the next. Panels of a larger one, such as the head's weights,
-/// are asked for while the panel before is multiplied: with few rows a panel, the
-/// first tile would wait for it.
+/// Cells of a right operand that stays in a second-level cache of 1 MB from one block
+/// of rows to the next.
 const NEAR: usize = 1 << 18;
+
+/// Whether panels are asked for while the panel before is multiplied: with few rows a
+/// panel, the first tile would wait for one that is not in the second-level cache. It
+/// is where AVX-512 is, unless the operand is as large as the head's weights; elsewhere
+/// that cache is often of 512 KB.
+#[inline(always)]
+fn ask<S: Lanes>(right: Right) -> bool {
+    S::LINES == 1 || right.cells.len() > NEAR
+}
 
 /// Takes the tiles of a product. A trait and not a closure: a closure would not
 /// be compiled for the instruction set that calls it.
@@ -67,7 +74,7 @@ pub(crate) fn product_before<S: Lanes, C: Cells>(
         let (panel, lines) = right.panel::<S>(column, k.start, k.end);
         let after = column + lines * WIDTH;
         let next = match after < columns.end {
-            true if right.cells.len() > NEAR => Some(right.panel::<S>(after, k.start, k.end).0),
+            true if ask::<S>(right) => Some(right.panel::<S>(after, k.start, k.end).0),
             true => None,
             false => then,
         };

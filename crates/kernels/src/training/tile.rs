@@ -140,7 +140,7 @@ fn by_kernel<S: Lanes>(
         ),
         6 => store(
             s,
-            s.multiply_six(cells, steps[0], lines, next, [zero; 6]),
+            s.multiply_six(cells, steps[0], lines, next[0], [zero; 6]),
             out,
         ),
         _ => false,

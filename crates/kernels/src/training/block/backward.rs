@@ -12,9 +12,9 @@
 use std::ops::Range;
 
 use super::forward::{RowsMut, attention_inputs, to_cells};
-use super::scratch::{BLOCK, Backward, Desk};
+use super::scratch::{Backward, Desk};
 use super::{
-    Gradients, Layer, Saved, Scratch, WeightGradient, blocks, sum_parts, weight_gradients,
+    Gradients, Layer, Saved, Scratch, WeightGradient, sum_parts, tokens_of, weight_gradients,
 };
 use crate::lanes::Lanes;
 use crate::norm::Statistics;
@@ -51,8 +51,8 @@ pub fn backward(
     let Some(room) = &mut scratch.backward else {
         panic!("no memory was planned for a backward pass");
     };
-    let isa = team.isa();
-    let tasks = count.div_ceil(BLOCK);
+    let (isa, block) = (team.isa(), scratch.block);
+    let tasks = count.div_ceil(block);
     let [weight1, bias1, weight2, bias2] = gradients.norms;
     let [output_bias, up_bias, down_bias] = gradients.biases;
 
@@ -72,7 +72,7 @@ pub fn backward(
             attended: room.attended.writer(count),
         };
         team.run(tasks, &|thread, index| {
-            let tokens = blocks(index, count);
+            let tokens = tokens_of(index, block, count);
             // SAFETY: one task a block of tokens, one running task a thread.
             let (desk, d, part, d_attended) = unsafe {
                 (
@@ -136,7 +136,7 @@ pub fn backward(
             normed1: room.normed1.writer(count),
         };
         team.run(tasks, &|thread, index| {
-            let tokens = blocks(index, count);
+            let tokens = tokens_of(index, block, count);
             // SAFETY: one task a block of tokens, one running task a thread.
             let (desk, d, part) = unsafe {
                 (

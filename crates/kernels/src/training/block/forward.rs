@@ -8,8 +8,8 @@
 
 use std::ops::Range;
 
-use super::scratch::{BLOCK, Desk};
-use super::{Layer, Matrices, Saved, Scratch, blocks};
+use super::scratch::Desk;
+use super::{Layer, Matrices, Saved, Scratch, tokens_of};
 use crate::lanes::Lanes;
 use crate::norm::Statistics;
 use crate::shared::SharedMut;
@@ -37,7 +37,7 @@ pub fn forward(
         x.len() == count * dim && out.len() == count * dim,
         "x is not [tokens, dim]"
     );
-    let (isa, layout) = (team.isa(), scratch.layout);
+    let (isa, layout, block) = (team.isa(), scratch.layout, scratch.block);
     {
         let desks = SharedMut::new(&mut scratch.desks);
         let out = SharedMut::new(out);
@@ -48,8 +48,8 @@ pub fn forward(
             RowsMut::new(&mut saved.hidden),
         ];
         let statistics = SharedMut::new(&mut saved.norms[..count]);
-        team.run(count.div_ceil(BLOCK), &|thread, index| {
-            let tokens = blocks(index, count);
+        team.run(count.div_ceil(block), &|thread, index| {
+            let tokens = tokens_of(index, block, count);
             // SAFETY: one task a block of tokens, one running task a thread.
             let (desk, out, rows, statistics) = unsafe {
                 (
@@ -84,8 +84,8 @@ pub fn forward(
     );
     let (attended, stride) = (saved.attended.cells(), saved.attended.stride());
     let out = SharedMut::new(out);
-    team.run(count.div_ceil(BLOCK), &|_, index| {
-        let tokens = blocks(index, count);
+    team.run(count.div_ceil(block), &|_, index| {
+        let tokens = tokens_of(index, block, count);
         // SAFETY: one task a block of tokens.
         let out = unsafe { out.part(tokens.start * dim, tokens.len() * dim) };
         isa.run(With(

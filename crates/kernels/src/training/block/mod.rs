@@ -2,7 +2,7 @@
 //! `y = x + attention(norm1(x)) W_o + b_o + silu(norm2(x) W_u + b_u) W_d + b_d`.
 //!
 //! Forward and backward are a few phases each. In a phase the tokens are cut
-//! into blocks of `BLOCK`; a task takes a block through everything that can be
+//! into blocks of some sixty; a task takes a block through everything that can be
 //! done with these tokens alone (norm, conversion, products, activation), while
 //! they are in its core's cache. Attention, which looks across tokens, and the
 //! gradients of the weights, which sum over all tokens, are phases of their own.
@@ -19,7 +19,7 @@ mod weight_gradients;
 pub use backward::backward;
 pub use forward::forward;
 pub use scratch::Scratch;
-pub(crate) use scratch::{BLOCK, sum_parts};
+pub(crate) use scratch::sum_parts;
 pub(crate) use weight_gradients::{WeightGradient, weight_gradients};
 
 use super::attention;
@@ -32,9 +32,9 @@ use crate::norm::Statistics;
 use crate::rotary::Rotary;
 use crate::team::Team;
 
-/// The tokens of the block with `index`, of `count` tokens.
-pub(crate) fn blocks(index: usize, count: usize) -> std::ops::Range<usize> {
-    index * BLOCK..count.min((index + 1) * BLOCK)
+/// The tokens of the block with `index`, `block` long, of `count` tokens.
+fn tokens_of(index: usize, block: usize, count: usize) -> std::ops::Range<usize> {
+    index * block..count.min((index + 1) * block)
 }
 
 /// The widths of a layer.

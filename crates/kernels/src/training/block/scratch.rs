@@ -1,6 +1,8 @@
 //! Memory of the block's passes, taken once.
 
 use super::{Tokens, Widths};
+use crate::isa::Kernel;
+use crate::lanes::Lanes;
 use crate::shared::SharedMut;
 use crate::team::Team;
 use crate::training::attention;
@@ -8,13 +10,29 @@ use crate::training::cells::Layout;
 use crate::training::over_tokens::{OverTokens, Side};
 use crate::training::rows::Rows;
 
-/// Tokens that a task takes through a phase at a time: their activations fit
-/// the second-level cache beside a panel of weights.
-pub(crate) const BLOCK: usize = 64;
+/// Tokens that a task takes through a phase at a time, at most: their activations
+/// fit the second-level cache beside a panel of weights.
+const BLOCK: usize = 64;
+
+/// The tokens of a block: whole tiles of either height, as a low one at the end takes
+/// longer than its share of a high one.
+struct BlockOfTiles;
+
+impl Kernel for BlockOfTiles {
+    type Output = usize;
+    #[inline(always)]
+    fn run<S: Lanes>(self, _: S) -> usize {
+        let tiles = match S::TALL.is_multiple_of(S::HEIGHT) {
+            true => S::TALL,
+            false => S::TALL * S::HEIGHT / 2,
+        };
+        BLOCK / tiles * tiles
+    }
+}
 
 /// What a thread works on: one block of tokens.
 pub(crate) struct Desk {
-    /// f32 `[BLOCK, dim]`.
+    /// f32 `[block, dim]`.
     pub(crate) wide: Vec<f32>,
     pub(crate) narrow: Rows,
     pub(crate) hidden: Rows,
@@ -22,6 +40,8 @@ pub(crate) struct Desk {
 
 /// Memory that all layers share.
 pub struct Scratch {
+    /// Tokens that a task takes through a phase at a time.
+    pub(crate) block: usize,
     pub(crate) layout: Layout,
     pub(crate) widths: Widths,
     pub(crate) desks: Vec<Desk>,
@@ -61,13 +81,13 @@ impl Scratch {
         tokens: Tokens,
         backward: bool,
     ) -> Self {
-        let threads = team.threads();
+        let (threads, block) = (team.threads(), team.isa().run(BlockOfTiles));
         let pool = team.pool();
         let Widths { dim, hidden, .. } = widths;
         let mut desk = || Desk {
-            wide: vec![0.0; BLOCK * dim],
-            narrow: Rows::new(pool, layout, BLOCK, dim),
-            hidden: Rows::new(pool, layout, BLOCK, hidden),
+            wide: vec![0.0; block * dim],
+            narrow: Rows::new(pool, layout, block, dim),
+            hidden: Rows::new(pool, layout, block, hidden),
         };
         let desks = (0..threads).map(|_| desk()).collect();
         let count = tokens.count();
@@ -87,10 +107,11 @@ impl Scratch {
                 normed2: over(Side::Right, dim),
                 attended: over(Side::Right, dim),
                 active: over(Side::Right, hidden),
-                parts: vec![0.0; count.div_ceil(BLOCK) * (3 * dim + hidden)],
+                parts: vec![0.0; count.div_ceil(block) * (3 * dim + hidden)],
             }
         });
         Self {
+            block,
             layout,
             widths,
             desks,
