@@ -213,13 +213,13 @@ pub trait Lanes: Copy + Send + Sync {
     ) -> Option<[Self::F; 4]> {
         None
     }
-    /// [`multiply_four`](Self::multiply_four) of six rows, along them and by each line.
-    /// Asks for two lines of the one `next`.
+    /// [`multiply_four`](Self::multiply_four) of six rows, by each line. Asks for
+    /// two lines of the one `next`.
     #[inline(always)]
     fn multiply_six(
         self,
         _left: &[u32],
-        _row_step: usize,
+        _steps: [usize; 2],
         _right: &[[u32; WIDTH]],
         _next: Option<*const u32>,
         _sums: [Self::F; 6],

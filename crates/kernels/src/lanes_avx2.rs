@@ -161,14 +161,20 @@ impl Lanes for Avx2 {
     fn multiply_six(
         self,
         left: &[u32],
-        row_step: usize,
+        steps: [usize; 2],
         right: &[[u32; WIDTH]],
         next: Option<*const u32>,
         sums: [F; 6],
     ) -> Option<[F; 6]> {
-        let (at, count) = operands::<1>(6, left, [row_step, 1], right, [next, None]);
+        let (at, count) = operands::<1>(6, left, steps, right, [next, None]);
         // SAFETY: as above.
-        Some(unsafe { multiply_six(at, row_step, count, sums) })
+        unsafe {
+            match steps[1] {
+                1 => Some(multiply_six::<1>(at, steps[0], count, sums)),
+                192 => Some(multiply_six::<192>(at, steps[0], count, sums)),
+                _ => None,
+            }
+        }
     }
     #[inline(always)]
     fn multiply_four_pairs(

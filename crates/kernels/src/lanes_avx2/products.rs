@@ -207,22 +207,21 @@ pub(super) unsafe fn multiply_four<const K_STEP: usize, const STEP: usize>(
     sums
 }
 
-/// [`multiply_four`] of six rows, along them and by each line.
+/// [`multiply_four`] of six rows, by each line.
 ///
 /// # Safety
-/// `left[5 row_step + count - 1]` and `right[16 count - 1]` have to exist.
+/// `left[5 row_step + (count - 1) K_STEP]` and `right[16 count - 1]` have to exist.
 #[target_feature(enable = "avx2,fma")]
 #[expect(
     unused_assignments,
     reason = "the last block leaves its pointers behind"
 )]
-pub(super) unsafe fn multiply_six(
+pub(super) unsafe fn multiply_six<const K_STEP: usize>(
     mut at: Operands,
     row_step: usize,
     count: usize,
     mut sums: [F; 6],
 ) -> [F; 6] {
-    const K_STEP: usize = 1;
     const STEP: usize = 1;
     repeat!(count / 8, 8, at, row_step, sums;
         ask!(2, "{next}"),

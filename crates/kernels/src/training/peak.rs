@@ -44,11 +44,11 @@ impl CellKernel for Tiles<'_> {
         let right = vec![0; S::LINES * WIDTH * DEPTH];
         let mut out = EMPTY;
         for _ in 0..TILES {
-            let left = Left::panels::<S>(std::hint::black_box(&left), DEPTH);
+            let left = Left::rows(std::hint::black_box(&left), DEPTH);
             tile::<S, C>(s, left, &right, S::LINES, &mut out);
         }
         std::hint::black_box(&out);
-        let products = S::HEIGHT * S::LINES * WIDTH * DEPTH * C::GROUP;
+        let products = S::TALL * S::LINES * WIDTH * DEPTH * C::GROUP;
         *self.operations = 2 * products * TILES;
     }
 }

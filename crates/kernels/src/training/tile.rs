@@ -140,15 +140,15 @@ fn by_kernel<S: Lanes>(
         ),
         6 => store(
             s,
-            s.multiply_six(cells, steps[0], lines, next[0], [zero; 6]),
+            s.multiply_six(cells, steps, lines, next[0], [zero; 6]),
             out,
         ),
         _ => false,
     }
 }
 
-/// One tile: `S::HEIGHT` rows of `left` by `lines` lines of sixteen columns of
-/// `right`, which is `[k, lines, 16]`.
+/// One tile: `S::TALL` rows of `left`, which is not panels, by `lines` lines of sixteen
+/// columns of `right`, which is `[k, lines, 16]`.
 #[inline(always)]
 pub(crate) fn tile<S: Lanes, C: Cells>(
     s: S,
@@ -157,7 +157,7 @@ pub(crate) fn tile<S: Lanes, C: Cells>(
     lines: usize,
     out: &mut Tile,
 ) {
-    tile_before::<S, C>(s, left, S::HEIGHT, right, lines, [None; 2], out);
+    tile_before::<S, C>(s, left, S::TALL, right, lines, [None; 2], out);
 }
 
 /// [`tile`] of `height` rows, `S::HEIGHT` or `S::TALL`, which asks meanwhile for the

@@ -178,7 +178,7 @@ impl Backward<'_> {
         let mut sums: [Line<Tile>; 2] = [Line([[0.0; COLUMNS]; ROWS]); 2];
         for query in (start..end).step_by(S::LINES * WIDTH) {
             let before = query / COLUMNS * COLUMNS + COLUMNS;
-            for row in (0..keys).step_by(S::HEIGHT) {
+            for row in (0..keys).step_by(S::TALL) {
                 if before <= first + row {
                     continue;
                 }
@@ -227,7 +227,7 @@ impl Backward<'_> {
             };
             let out = &mut scratch.sums[i];
             for column in starts::<S>(0..features, features) {
-                for row in (0..keys).step_by(S::HEIGHT) {
+                for row in (0..keys).step_by(S::TALL) {
                     let from = (first + row).max(start);
                     let left = left.tile(row, (from - start) / C::GROUP);
                     let (from, to) = (from / C::GROUP, end / C::GROUP);
@@ -250,8 +250,8 @@ impl Backward<'_> {
         };
         let out = &mut scratch.d_q;
         for column in starts::<S>(0..features, features) {
-            for query in (start..end).step_by(S::HEIGHT) {
-                let seen = keys.min(query + S::HEIGHT - first).div_ceil(C::GROUP);
+            for query in (start..end).step_by(S::TALL) {
+                let seen = keys.min(query + S::TALL - first).div_ceil(C::GROUP);
                 let (panel, count) = right.panel::<S>(column, 0, seen);
                 let left = left.tile(query - start, 0);
                 let out = (&mut out[query * full + column..], full);
@@ -290,7 +290,7 @@ fn add<S: Lanes, C: Cells>(
     (out, stride): (&mut [f32], usize),
 ) {
     tile::<S, C>(s, left, panel, lines, sums);
-    for (sums, out) in sums[..S::HEIGHT].iter().zip(out.chunks_mut(stride)) {
+    for (sums, out) in sums[..S::TALL].iter().zip(out.chunks_mut(stride)) {
         let out = out.as_chunks_mut().0[..lines].iter_mut();
         for (out, sums) in out.zip(sums.as_chunks().0) {
             s.store(s.add(s.load(out), s.load(sums)), out);

@@ -100,7 +100,7 @@ impl CellKernel for Forward<'_> {
         for first in (0..length).step_by(BLOCK) {
             let rows = BLOCK.min(length - first);
             self.scores::<S, C>(s, q, first, rows);
-            for row in (0..rows).step_by(S::HEIGHT) {
+            for row in (0..rows).step_by(S::TALL) {
                 let scales = self.weights::<S, C>(s, first, row, rows);
                 self.output::<S, C>(s, first, row, rows, &scales, v);
             }
@@ -134,19 +134,19 @@ impl Forward<'_> {
         for column in (0..first + rows).step_by(S::LINES * WIDTH) {
             let (panel, lines) = right.panel::<S>(column);
             let bias = bias.map(|bias| &bias.as_chunks::<WIDTH>().0[column / WIDTH..][..lines]);
-            for row in (0..rows).step_by(S::HEIGHT) {
+            for row in (0..rows).step_by(S::TALL) {
                 let query = first + row;
-                if column >= query + S::HEIGHT {
+                if column >= query + S::TALL {
                     continue;
                 }
                 tile::<S, C>(s, left.tile(row, 0), panel, lines, &mut sums.0);
                 if column + lines * WIDTH > query + 1 {
-                    for (i, sums) in sums.0[..S::HEIGHT].iter_mut().enumerate() {
+                    for (i, sums) in sums.0[..S::TALL].iter_mut().enumerate() {
                         let later = (query + i + 1).saturating_sub(column).min(COLUMNS);
                         sums[later..].fill(f32::NEG_INFINITY);
                     }
                 }
-                let tile_rows = sums.0[..S::HEIGHT].iter().zip(&mut all_largest[row..]);
+                let tile_rows = sums.0[..S::TALL].iter().zip(&mut all_largest[row..]);
                 let tile_scores = all_scores[row * stride + column..].chunks_mut(stride);
                 for ((sums, largest), scores) in tile_rows.zip(tile_scores) {
                     let mut most = s.load(largest);
@@ -179,11 +179,11 @@ impl Forward<'_> {
     ) -> [f32; ROWS] {
         let length = self.task.shape.length;
         let stride = score_stride(length);
-        let lines = (first + row + S::HEIGHT).min(length).div_ceil(WIDTH);
+        let lines = (first + row + S::TALL).min(length).div_ceil(WIDTH);
         let scratch = &mut *self.scratch;
         let words = scratch.key_words.as_chunks().0;
         let mut scales = [0.0; ROWS];
-        for i in row..rows.min(row + S::HEIGHT) {
+        for i in row..rows.min(row + S::TALL) {
             let scores = &mut scratch.scores[i * stride..][..lines * WIDTH];
             let largest = s.load(&scratch.largest.as_chunks().0[i]);
             let largest = s.largest(largest).max(f32::MIN);
@@ -241,7 +241,7 @@ impl Forward<'_> {
             columns: features,
         };
         let left = Left::rows(&scratch.scores, score_stride(v.length)).tile(row, 0);
-        let end = (first + row + S::HEIGHT).min(v.length).div_ceil(C::GROUP);
+        let end = (first + row + S::TALL).min(v.length).div_ceil(C::GROUP);
         let mut sums: Line<Tile> = Line([[0.0; COLUMNS]; ROWS]);
         for column in starts::<S>(0..features, features) {
             let (panel, count) = right.panel::<S>(column, 0, end);
@@ -255,7 +255,7 @@ impl Forward<'_> {
             }
         }
         let (out, stride) = self.out;
-        for i in row..rows.min(row + S::HEIGHT) {
+        for i in row..rows.min(row + S::TALL) {
             let query = first + i;
             let results = &mut scratch.results[(i - row) * full..][..features];
             if scales[i - row] == 0.0 {

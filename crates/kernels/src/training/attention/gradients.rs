@@ -126,14 +126,14 @@ impl Block {
         } = *pass;
         let hidden = |key| visible.is_some_and(|visible| visible.get(key) == Some(&false));
         let (cells, stride) = (WIDTH / C::GROUP, QUERIES / C::GROUP);
-        let diagonal = query < key + S::HEIGHT;
+        let diagonal = query < key + S::TALL;
         // Plain slices, of what this tile needs: in the loops nothing is looked up.
         let queries = query / WIDTH..query / WIDTH + lines;
         let sums = &statistics.sums.as_chunks().0[queries.clone()];
         let means = &statistics.means.as_chunks().0[queries.clone()];
         let positions = &statistics.positions.as_chunks().0[queries.clone()];
         let row_keys = &statistics.row_keys.as_chunks().0[queries];
-        let rows = (0..S::HEIGHT).step_by(C::GROUP);
+        let rows = (0..S::TALL).step_by(C::GROUP);
         let from = row * stride + column / C::GROUP;
         let weights = self.weights[from..].chunks_mut(C::GROUP * stride);
         let along = self.along[from..].chunks_mut(C::GROUP * stride);
