@@ -21,7 +21,7 @@ pub trait Lanes: Copy + Send + Sync {
     const HEIGHT: usize;
     /// Lines of sixteen columns of such a tile: 1 or 3.
     const LINES: usize;
-    /// Rows of the highest tile, of a left operand that lies in rows. Even.
+    /// Rows of the highest tile, of a left operand that is not panels. Even.
     const TALL: usize = Self::HEIGHT;
 
     /// All lanes `x`.

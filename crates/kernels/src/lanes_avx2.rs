@@ -146,13 +146,12 @@ impl Lanes for Avx2 {
         sums: [F; 4],
     ) -> Option<[F; 4]> {
         let (at, count) = operands::<STEP>(4, left, steps, right, next);
-        // Along rows, panels of four rows, and attention's blocks of queries.
+        // Along rows, and panels of four rows.
         // SAFETY: the instructions are there, and the values, as `operands` asserts.
         unsafe {
             match steps[1] {
                 1 => Some(multiply_four::<1, STEP>(at, steps[0], count, sums)),
                 4 => Some(multiply_four::<4, STEP>(at, steps[0], count, sums)),
-                192 => Some(multiply_four::<192, STEP>(at, steps[0], count, sums)),
                 _ => None,
             }
         }
@@ -167,6 +166,7 @@ impl Lanes for Avx2 {
         sums: [F; 6],
     ) -> Option<[F; 6]> {
         let (at, count) = operands::<1>(6, left, steps, right, [next, None]);
+        // Along rows, and attention's blocks of queries.
         // SAFETY: as above.
         unsafe {
             match steps[1] {

@@ -21,9 +21,9 @@ pub(crate) const DEPTH: usize = 1024;
 const NEAR: usize = 1 << 18;
 
 /// Whether panels are asked for while the panel before is multiplied: with few rows a
-/// panel, the first tile would wait for one that is not in the second-level cache. It
-/// is where AVX-512 is, unless the operand is as large as the head's weights; elsewhere
-/// that cache is often of 512 KB.
+/// panel, the first tile would wait for one that is not in the second-level cache.
+/// Processors with AVX-512 keep all there but operands as large as the head's weights;
+/// others often have 512 KB.
 #[inline(always)]
 fn ask<S: Lanes>(right: Right) -> bool {
     S::LINES == 1 || right.cells.len() > NEAR
