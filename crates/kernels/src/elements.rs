@@ -77,12 +77,12 @@ pub(crate) trait Element: Copy + Send + Sync + 'static {
     ) -> Option<[Self::Sum<S>; 4]> {
         None
     }
-    /// Multiplies two rows of `x`, `stride` apart, with both halves of each of `lines`, and
-    /// adds to `sums`. Meanwhile asks for the memory at `next`, a line of the cache for
-    /// each group, so many bytes apart. Gives how many groups were taken: none where the
-    /// format or the instruction set has no such kernel.
+    /// Multiplies rows of `x`, `stride` apart, always two together, with both halves of each
+    /// of `lines`, and adds to `sums`. Meanwhile, with each two rows, asks for the memory at
+    /// `next`, a line of the cache for each group, so many bytes apart. Gives how many groups
+    /// were taken: none where the format or the instruction set has no such kernel.
     #[inline(always)]
-    fn two<S: Lanes>(
+    fn twos<S: Lanes>(
         _: S,
         _lines: &[[Self::Line; 2]],
         _x: &[Self::Group],
@@ -362,7 +362,7 @@ impl<const BYTES: usize> Element for Integers<BYTES> {
         sums
     }
     #[inline(always)]
-    fn two<S: Lanes>(
+    fn twos<S: Lanes>(
         s: S,
         lines: &[[Self::Line; 2]],
         x: &[[u32; BYTES]],
@@ -370,14 +370,12 @@ impl<const BYTES: usize> Element for Integers<BYTES> {
         next: (*const u8, usize),
         sums: &mut [[[S::I; BYTES]; 2]],
     ) -> usize {
-        let ([[a, b], [c, d]], 1) = (sums, BYTES) else {
+        if BYTES != 1 {
             return 0;
-        };
-        let mut both = [[a[0], b[0]], [c[0], d[0]]];
+        }
         let right = &half_of(lines, 0)[..2 * lines.len()];
-        let taken = s.multiply_two_bytes(x.as_flattened(), stride, right, next, &mut both);
-        [[a[0], b[0]], [c[0], d[0]]] = both;
-        taken
+        let sums = sums.as_flattened_mut().as_flattened_mut();
+        s.multiply_twos_of_bytes(x.as_flattened(), stride, right, next, sums)
     }
     #[inline(always)]
     fn value<S: Lanes>(s: S, sums: [S::I; BYTES], middles: &[i32; 16]) -> S::F {
@@ -463,7 +461,7 @@ fn range<S: Lanes, const BYTES: usize>(columns: usize) -> (u32, u32) {
 const EIGHT: f32 = 254.0;
 
 /// The largest sum of the magnitudes of eight weights whose products
-/// [`Lanes::multiply_two_bytes`] sums in sixteen bits: of each 64 columns, two side by
+/// [`Lanes::multiply_twos_of_bytes`] sums in sixteen bits: of each 64 columns, two side by
 /// side and those 16, 32 and 48 columns from them.
 #[inline(always)]
 fn largest_of_eight<S: Lanes>(s: S, row: &[f32]) -> f32 {

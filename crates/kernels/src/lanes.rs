@@ -240,24 +240,24 @@ pub trait Lanes: Copy + Send + Sync {
         None
     }
 
-    /// Whether [`multiply_two_bytes`](Self::multiply_two_bytes) sums eight products in
+    /// Whether [`multiply_twos_of_bytes`](Self::multiply_twos_of_bytes) sums eight products in
     /// sixteen bits, and weights are to be scaled so that they fit.
     const NARROW: bool = false;
-    /// Adds to sums, `[row][half]`, the products of two rows of bytes, `row_step` apart, by
-    /// lines of `right`, two for each four bytes, as [`dot_i8`](Self::dot_i8) does for
-    /// each. Meanwhile asks for the memory at `next`, a line of the cache for each four
-    /// bytes of a row, so many bytes apart. Gives how many fours were taken: as many
-    /// sixteens as there are, or none. Of each sixteen, the magnitudes of the first two
-    /// weights of a lane, or the last two, in four that are four apart may sum to 258.
-    /// Panics when `left` is too short.
+    /// Adds to `sums`, two a row, the products of rows of bytes, `row_step` apart, by lines
+    /// of `right`, two for each four bytes, as [`dot_i8`](Self::dot_i8) does for each; always
+    /// for two rows together, and not for a last single one. Meanwhile asks for the memory at
+    /// `next`, for each two rows a line of the cache for each four bytes of a row, so many
+    /// bytes apart. Gives how many fours were taken: as many sixteens as there are, or none.
+    /// Of each sixteen, the magnitudes of the first two weights of a lane, or the last two,
+    /// in four that are four apart may sum to 258. Panics when `left` is too short.
     #[inline(always)]
-    fn multiply_two_bytes(
+    fn multiply_twos_of_bytes(
         self,
         _left: &[u32],
         _row_step: usize,
         _right: &[[u32; WIDTH]],
         _next: (*const u8, usize),
-        _sums: &mut [[Self::I; 2]; 2],
+        _sums: &mut [Self::I],
     ) -> usize {
         0
     }

@@ -6,7 +6,7 @@ mod two_bytes;
 use crate::lanes::{Lanes, WIDTH};
 use products::{multiply_four, multiply_four_pairs, multiply_six, operands};
 use std::arch::x86_64::*;
-use two_bytes::multiply_two_bytes;
+use two_bytes::multiply_twos_of_bytes;
 
 /// Proof that AVX2 and FMA are there.
 #[derive(Clone, Copy, Debug)]
@@ -190,21 +190,23 @@ impl Lanes for Avx2 {
         Some(unsafe { multiply_four_pairs(at, row_step, count, sums) })
     }
     #[inline(always)]
-    fn multiply_two_bytes(
+    fn multiply_twos_of_bytes(
         self,
         left: &[u32],
         row_step: usize,
         right: &[[u32; WIDTH]],
         next: (*const u8, usize),
-        sums: &mut [[I; 2]; 2],
+        sums: &mut [I],
     ) -> usize {
-        let times = right.len() / 32;
+        let (times, rows) = (right.len() / 32, sums.len() / 4 * 2);
         assert!(
-            times == 0 || left.len() >= row_step + 16 * times,
+            times * rows == 0 || left.len() >= (rows - 1) * row_step + 16 * times,
             "left operand too short"
         );
         // SAFETY: the instructions are there, and the values, as asserted.
-        unsafe { multiply_two_bytes(left.as_ptr(), row_step, right.as_ptr(), times, next, sums) };
+        unsafe {
+            multiply_twos_of_bytes(left.as_ptr(), row_step, right.as_ptr(), times, next, sums)
+        };
         16 * times
     }
     #[inline(always)]

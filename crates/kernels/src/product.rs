@@ -17,7 +17,7 @@ use crate::lanes::Lanes;
 use crate::matrix::{Blocks, Matrix, Packed, WeightFormat};
 use crate::shared::SharedMut;
 use crate::team::{Tasks, Team};
-use crate::tile::{BLOCK, ROWS, multiply};
+use crate::tile::{BLOCK, Operands, ROWS, multiply};
 use std::ops::Range;
 
 /// What becomes of a product.
@@ -196,8 +196,13 @@ impl Run<'_> {
                             }
                             _ => packed.lines.as_ptr().wrapping_add(at),
                         });
-                        let sums = &mut sums[..rows];
-                        multiply::<S, E>(s, lines, next, &x[from..], stride, number > 0, sums);
+                        let operands = Operands::<E> {
+                            lines,
+                            next,
+                            x: &x[from..],
+                            stride,
+                        };
+                        multiply(s, operands, number > 0, &mut sums[..rows]);
                     }
                     for row in 0..rows {
                         let scale = s.splat(input.scales(first + row)[index]);

@@ -18,6 +18,17 @@ pub(crate) const ROWS: usize = 12;
 /// other weight rows.
 pub(crate) type Sums<S, E> = [<E as Element>::Sum<S>; 2];
 
+/// What is multiplied: groups of a block of weights with rows of activations.
+pub(crate) struct Operands<'a, E: Element> {
+    pub(crate) lines: &'a [[E::Line; 2]],
+    /// What will be read soon after, as many lines.
+    pub(crate) next: Option<*const [E::Line; 2]>,
+    /// Rows of activations, from the first group on.
+    pub(crate) x: &'a [E::Group],
+    /// Groups from one row to the next.
+    pub(crate) stride: usize,
+}
+
 /// What is asked for while groups are multiplied: the processor's own prefetching
 /// ends with each page, and sees nothing to do while lines are passed over again.
 #[derive(Clone, Copy)]
@@ -41,14 +52,8 @@ fn tile<S: Lanes, E: Element, const HEIGHT: usize>(
         x.len() >= (HEIGHT - 1) * stride + lines.len(),
         "activations too short"
     );
-    // Two lines a group are for a product that memory limits.
-    let taken = match HEIGHT == 2 && ahead.step <= 64 {
-        true => E::two(s, lines, x, stride, (ahead.at, ahead.step), &mut sums),
-        false => 0,
-    };
-    ahead.at = ahead.at.wrapping_byte_add(taken * ahead.step);
     let second = ahead.step.saturating_sub(64);
-    for (group, lines) in lines.iter().enumerate().skip(taken) {
+    for (group, lines) in lines.iter().enumerate() {
         s.prefetch(ahead.at);
         s.prefetch(ahead.at.wrapping_byte_add(second));
         ahead.at = ahead.at.wrapping_byte_add(ahead.step);
@@ -62,91 +67,144 @@ fn tile<S: Lanes, E: Element, const HEIGHT: usize>(
     sums
 }
 
-/// [`multiply`] of as many rows as are four and four, if there is a kernel for that,
-/// and how much of what is read next has been asked for: in passes over the lines, of
-/// which the first two should ask for half of it each.
-#[inline(always)]
-fn fours<S: Lanes, E: Element>(
-    s: S,
-    lines: &[[E::Line; 2]],
-    next: Option<*const [E::Line; 2]>,
-    x: &[E::Group],
-    stride: usize,
-    go_on: bool,
-    sums: &mut [Sums<S, E>],
-) -> (usize, usize) {
-    let eighth = size_of_val(lines) / 8;
-    let fours = sums.as_chunks_mut::<4>().0;
-    for (index, sums) in fours.iter_mut().enumerate() {
-        for half in 0..2 {
-            let pass = 2 * index + half;
-            let next = next.filter(|_| pass < 4);
-            let at = |part| Some(next?.cast::<u32>().wrapping_byte_add(part * eighth));
-            let next = [at(2 * pass), at(2 * pass + 1)];
-            let mut from = [E::zero(s); 4];
-            if go_on {
-                for (from, sums) in from.iter_mut().zip(&*sums) {
-                    *from = sums[half];
-                }
-            }
-            let x = &x[4 * index * stride..];
-            let Some(four) = E::four(s, lines, half, x, stride, next, from) else {
-                return (0, 0);
-            };
-            for (sums, sum) in sums.iter_mut().zip(&four) {
-                sums[half] = *sum;
-            }
-        }
-    }
-    (4 * fours.len(), fours.len())
+/// Rows that a kernel of the instruction set has multiplied, and its passes over the lines.
+#[derive(Clone, Copy, Default)]
+struct Done {
+    rows: usize,
+    passes: usize,
 }
 
-/// Multiplies some groups of a block of weights with as many rows of activations
-/// as there are `sums`, at most [`ROWS`], `stride` groups apart in `x`. The sums go
-/// on from what they are, or begin anew. At `next` is what will be read soon after,
-/// as many lines.
+impl<E: Element> Operands<'_, E> {
+    /// Bytes of what is read next that each pass asks for with a group, where rows are taken
+    /// two at a time and so are many passes.
+    #[inline(always)]
+    fn step(&self, rows: usize) -> usize {
+        self.next
+            .map_or(0, |_| 128_usize.div_ceil(rows.div_ceil(2)))
+    }
+
+    /// [`multiply`] of as many rows as are four and four, if there is a kernel for that, of
+    /// whose passes the first two should ask for half of what is read next each.
+    #[inline(always)]
+    fn fours<S: Lanes>(&self, s: S, go_on: bool, sums: &mut [Sums<S, E>]) -> Done {
+        let eighth = size_of_val(self.lines) / 8;
+        let fours = sums.as_chunks_mut::<4>().0;
+        for (index, sums) in fours.iter_mut().enumerate() {
+            for half in 0..2 {
+                let pass = 2 * index + half;
+                let next = self.next.filter(|_| pass < 4);
+                let at = |part| Some(next?.cast::<u32>().wrapping_byte_add(part * eighth));
+                let next = [at(2 * pass), at(2 * pass + 1)];
+                let mut from = [E::zero(s); 4];
+                if go_on {
+                    for (from, sums) in from.iter_mut().zip(&*sums) {
+                        *from = sums[half];
+                    }
+                }
+                let x = &self.x[4 * index * self.stride..];
+                let four = E::four(s, self.lines, half, x, self.stride, next, from);
+                let Some(four) = four else {
+                    return Done::default();
+                };
+                for (sums, sum) in sums.iter_mut().zip(&four) {
+                    sums[half] = *sum;
+                }
+            }
+        }
+        Done {
+            rows: 4 * fours.len(),
+            passes: fours.len(),
+        }
+    }
+
+    /// [`multiply`] of as many rows as are two and two, if there is a kernel for that.
+    #[inline(always)]
+    fn twos<S: Lanes>(&self, s: S, go_on: bool, sums: &mut [Sums<S, E>]) -> Done {
+        let (rows, step) = (sums.len() / 2 * 2, self.step(sums.len()));
+        // Two lines a group are for a product that memory limits.
+        if rows == 0 || step > 64 {
+            return Done::default();
+        }
+        let sums = &mut sums[..rows];
+        if !go_on {
+            sums.fill([E::zero(s); 2]);
+        }
+        let next = self.next.unwrap_or(self.lines.as_ptr()).cast();
+        let taken = E::twos(s, self.lines, self.x, self.stride, (next, step), sums);
+        if taken == 0 {
+            return Done::default();
+        }
+        let rest = Operands::<E> {
+            lines: &self.lines[taken..],
+            next: None,
+            x: &self.x[taken..],
+            stride: self.stride,
+        };
+        if !rest.lines.is_empty() {
+            rest.tiles(s, true, sums, Done::default());
+        }
+        Done {
+            rows,
+            passes: rows / 2,
+        }
+    }
+
+    /// [`multiply`] of the rows after those that are done, in tiles as high as registers
+    /// allow.
+    #[inline(always)]
+    fn tiles<S: Lanes>(&self, s: S, go_on: bool, sums: &mut [Sums<S, E>], done: Done) {
+        let (rows, step) = (sums.len(), self.step(sums.len()));
+        let (mut row, mut pass) = (done.rows, done.passes);
+        // Tiles of two rows are so many passes that memory is asked for in all of them.
+        let twos = row == 2 * pass && S::TILE == 2 * E::REGISTERS;
+        macro_rules! tiles {
+            ($($height:literal)*) => {$(
+                // Eight rows that are too many are four and four, not six and two:
+                // so memory is asked for evenly.
+                while $height * E::REGISTERS <= S::TILE
+                    && rows - row >= $height
+                    && !($height == 6 && rows - row == 8)
+                {
+                    let at = self.next.unwrap_or(self.lines.as_ptr()).cast::<u8>();
+                    let ahead = |step: usize| Ahead {
+                        at: at.wrapping_add(pass * step * self.lines.len()),
+                        step,
+                    };
+                    let ahead = match pass {
+                        _ if self.next.is_none() => ahead(0),
+                        _ if twos => ahead(step),
+                        _ if pass > 1 => ahead(0),
+                        0 if $height == rows => ahead(128),
+                        _ => ahead(64),
+                    };
+                    if let Some(sums) = sums[row..].first_chunk_mut::<$height>() {
+                        let from = if go_on { *sums } else { [[E::zero(s); 2]; $height] };
+                        let x = &self.x[row * self.stride..];
+                        *sums = tile::<S, E, $height>(s, self.lines, x, self.stride, ahead, from);
+                    }
+                    row += $height;
+                    pass += 1;
+                }
+            )*};
+        }
+        tiles!(12 8 6 4 3 2 1);
+    }
+}
+
+/// Multiplies all lines with as many rows of activations as there are `sums`, at most
+/// [`ROWS`]. The sums go on from what they are, or begin anew.
 #[inline(always)]
 pub(crate) fn multiply<S: Lanes, E: Element>(
     s: S,
-    lines: &[[E::Line; 2]],
-    next: Option<*const [E::Line; 2]>,
-    x: &[E::Group],
-    stride: usize,
+    operands: Operands<E>,
     go_on: bool,
     sums: &mut [Sums<S, E>],
 ) {
-    let rows = sums.len();
-    let (mut row, mut pass) = fours::<S, E>(s, lines, next, x, stride, go_on, sums);
-    // Tiles of two rows are so many passes that memory is asked for in all of them.
-    let twos = row == 0 && S::TILE == 2 * E::REGISTERS;
-    macro_rules! tiles {
-        ($($height:literal)*) => {$(
-            // Eight rows that are too many are four and four, not six and two:
-            // so memory is asked for evenly.
-            while $height * E::REGISTERS <= S::TILE
-                && rows - row >= $height
-                && !($height == 6 && rows - row == 8)
-            {
-                let at = next.unwrap_or(lines.as_ptr()).cast::<u8>();
-                let ahead = match pass {
-                    _ if next.is_none() => Ahead { at, step: 0 },
-                    _ if twos => {
-                        let step = 128_usize.div_ceil(rows.div_ceil(2));
-                        Ahead { at: at.wrapping_add(pass * step * lines.len()), step }
-                    }
-                    _ if pass > 1 => Ahead { at, step: 0 },
-                    0 if $height == rows => Ahead { at, step: 128 },
-                    _ => Ahead { at: at.wrapping_add(pass * 64 * lines.len()), step: 64 },
-                };
-                if let Some(sums) = sums[row..].first_chunk_mut::<$height>() {
-                    let from = if go_on { *sums } else { [[E::zero(s); 2]; $height] };
-                    let x = &x[row * stride..];
-                    *sums = tile::<S, E, $height>(s, lines, x, stride, ahead, from);
-                }
-                row += $height;
-                pass += 1;
-            }
-        )*};
+    let mut done = operands.fours(s, go_on, sums);
+    if done.rows == 0 {
+        done = operands.twos(s, go_on, sums);
     }
-    tiles!(12 8 6 4 3 2 1);
+    if done.rows < sums.len() {
+        operands.tiles(s, go_on, sums, done);
+    }
 }

@@ -6,7 +6,7 @@ use crate::cache::{Cached, Head, HeadCache, Scales};
 use crate::exp::exp_and_sum;
 use crate::lanes::{Lanes, WIDTH};
 use crate::shared::SharedMut;
-use crate::tile::{BLOCK, ROWS, Sums, multiply};
+use crate::tile::{BLOCK, Operands, ROWS, Sums, multiply};
 
 /// One head of one sequence, or of several with one prefix and a row each.
 pub(super) struct Task<'a> {
@@ -157,8 +157,13 @@ impl Task<'_> {
                 let mut next = ahead.next().unwrap_or_default().chunks(groups);
                 for lines in piece.chunks(groups) {
                     let sums = &mut sums[run.rows.clone()];
-                    let next = next.next().map(<[_]>::as_ptr);
-                    multiply::<S, E>(s, lines, next, x, groups, false, sums);
+                    let operands = Operands::<E> {
+                        lines,
+                        next: next.next().map(<[_]>::as_ptr),
+                        x,
+                        stride: groups,
+                    };
+                    multiply(s, operands, false, sums);
                     for (row, halves) in run.rows.clone().zip(&*sums) {
                         let scores = &mut scores[row * row_length(seen)..][position..];
                         put_scores::<S, E>(s, halves, scales, factors[row], scores);
@@ -212,8 +217,13 @@ impl Task<'_> {
                 for piece in run.values(block).chunks(piece) {
                     let x = &x[run.rows.start * stride + group..];
                     let sums = &mut sums[run.rows.clone()];
-                    let next = ahead.next().map(<[_]>::as_ptr);
-                    multiply::<S, E>(s, piece, next, x, stride, group > 0, sums);
+                    let operands = Operands::<E> {
+                        lines: piece,
+                        next: ahead.next().map(<[_]>::as_ptr),
+                        x,
+                        stride,
+                    };
+                    multiply(s, operands, group > 0, sums);
                     group += piece.len();
                 }
             }

@@ -72,36 +72,47 @@ macro_rules! step {
         concat!(
             "prefetcht0 [{next}]\n",
             "prefetcht0 [{next} + {step}]\n",
+            "lea {next}, [{next} + 2 * {step}]\n",
             row!("{left}", $groups, "p"),
-            "prefetcht0 [{next} + 2 * {step}]\n",
-            "prefetcht0 [{next} + {three}]\n",
-            "lea {next}, [{next} + 4 * {step}]\n",
+            "prefetcht0 [{next}]\n",
+            "prefetcht0 [{next} + {step}]\n",
+            "lea {next}, [{next} + 2 * {step}]\n",
             row!("{left} + {row}", $groups, "q"),
         )
     };
 }
 
-/// Adds to `sums`, `[row][half]`, the products of `times` times sixteen words of two rows
-/// of `left` by lines of `right`, two a word, and asks for as many lines at `next`. Of
-/// sixteen always four that are four apart are summed in sixteen bits.
+/// Adds to `sums`, two a row, the products of `times` times sixteen words of an even number
+/// of rows of `left`, `row_step` apart, by lines of `right`, two a word; with each two rows
+/// asks for as many lines at `next`, going on from one two to the next. Of sixteen words
+/// always four that are four apart are summed in sixteen bits.
 ///
 /// # Safety
-/// `left[row_step + 16 times - 1]` and `right[32 times - 1]` have to exist.
+/// `left[(rows - 1) row_step + 16 times - 1]` and `right[32 times - 1]` have to exist.
 #[target_feature(enable = "avx2,fma")]
-pub(super) unsafe fn multiply_two_bytes(
+pub(super) unsafe fn multiply_twos_of_bytes(
     left: *const u32,
     row_step: usize,
     right: *const [u32; WIDTH],
     times: usize,
     (next, step): (*const u8, usize),
-    sums: &mut [[I; 2]; 2],
+    sums: &mut [I],
 ) {
     let ones = _mm256_set1_epi16(1);
-    let [[[pa, pb], [pc, pd]], [[qa, qb], [qc, qd]]] = sums;
-    if times > 0 {
-        // SAFETY: the caller says that all is there.
+    if times > 0 && sums.len() >= 4 {
+        // SAFETY: the caller says that all is there, and each pair has its eight sums.
         unsafe {
             std::arch::asm!(
+                "3:",
+                "vmovdqu {pa}, [{sums}]",
+                "vmovdqu {pb}, [{sums} + 32]",
+                "vmovdqu {pc}, [{sums} + 64]",
+                "vmovdqu {pd}, [{sums} + 96]",
+                "vmovdqu {qa}, [{sums} + 128]",
+                "vmovdqu {qb}, [{sums} + 160]",
+                "vmovdqu {qc}, [{sums} + 192]",
+                "vmovdqu {qd}, [{sums} + 224]",
+                "mov {count}, {times}",
                 "2:",
                 step!([0, 4, 8, 12]),
                 step!([1, 5, 9, 13]),
@@ -109,15 +120,35 @@ pub(super) unsafe fn multiply_two_bytes(
                 step!([3, 7, 11, 15]),
                 "add {left}, 4 * 16",
                 "add {right}, 128 * 16",
-                "dec {times}",
+                "dec {count}",
                 "jnz 2b",
+                "vmovdqu [{sums}], {pa}",
+                "vmovdqu [{sums} + 32], {pb}",
+                "vmovdqu [{sums} + 64], {pc}",
+                "vmovdqu [{sums} + 96], {pd}",
+                "vmovdqu [{sums} + 128], {qa}",
+                "vmovdqu [{sums} + 160], {qb}",
+                "vmovdqu [{sums} + 192], {qc}",
+                "vmovdqu [{sums} + 224], {qd}",
+                // The next two rows, and the lines from the first on.
+                "mov {count}, {times}",
+                "shl {count}, 6",
+                "sub {left}, {count}",
+                "lea {left}, [{left} + 2 * {row}]",
+                "shl {count}, 5",
+                "sub {right}, {count}",
+                "add {sums}, 256",
+                "dec {pairs}",
+                "jnz 3b",
                 left = inout(reg) left => _,
                 right = inout(reg) right => _,
-                times = inout(reg) times => _,
+                sums = inout(reg) sums.as_mut_ptr() => _,
+                pairs = inout(reg) sums.len() / 4 => _,
+                times = in(reg) times,
+                count = out(reg) _,
                 next = inout(reg) next => _,
                 row = in(reg) 4 * row_step,
                 step = in(reg) step,
-                three = in(reg) 3 * step,
                 x = out(ymm_reg) _,
                 y = out(ymm_reg) _,
                 z = out(ymm_reg) _,
@@ -125,16 +156,16 @@ pub(super) unsafe fn multiply_two_bytes(
                 b = out(ymm_reg) _,
                 c = out(ymm_reg) _,
                 d = out(ymm_reg) _,
-                pa = inout(ymm_reg) *pa,
-                pb = inout(ymm_reg) *pb,
-                pc = inout(ymm_reg) *pc,
-                pd = inout(ymm_reg) *pd,
-                qa = inout(ymm_reg) *qa,
-                qb = inout(ymm_reg) *qb,
-                qc = inout(ymm_reg) *qc,
-                qd = inout(ymm_reg) *qd,
+                pa = out(ymm_reg) _,
+                pb = out(ymm_reg) _,
+                pc = out(ymm_reg) _,
+                pd = out(ymm_reg) _,
+                qa = out(ymm_reg) _,
+                qb = out(ymm_reg) _,
+                qc = out(ymm_reg) _,
+                qd = out(ymm_reg) _,
                 ones = in(ymm_reg) ones,
-                options(nostack, readonly),
+                options(nostack),
             );
         }
     }
