@@ -272,7 +272,7 @@ impl<E: Element> Head<E> {
             let mut lanes = [0.0; WIDTH];
             lanes[..features.len()].copy_from_slice(features);
             let line = &mut self.values[i / 2].get_mut(stripe)[group][i % 2];
-            E::put_column(line, column, &lanes, inverse(scale));
+            E::put_column(s, line, column, &lanes, inverse(scale));
         }
     }
 }

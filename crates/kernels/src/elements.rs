@@ -14,7 +14,9 @@
 //!   sixteen bits, 64 takes the place of 128, and where eight do, weights are scaled by
 //!   the sums of eight of them. Of an activation of two bytes
 //!   ([`Int8Fine`]), `a` in -32767..=32767, it is `a + 32768 = 256 high + low`, and
-//!   `sum(w a) = 256 (sum(w high) - 128 sum(w)) + sum(w low)`.
+//!   `sum(w a) = 256 (sum(w high) - 128 sum(w)) + sum(w low)`; where one product of sixteen
+//!   bits is faster than two of bytes, `a` is stored as it is and `w + 128` in place of `w`,
+//!   and `sum(w a) = sum((w + 128) a) - 128 sum(a)`.
 //!
 //! Activations of one byte have a scale for every 256 columns, so that a large
 //! value makes only its neighbours coarse; other formats have one a row.
@@ -46,7 +48,10 @@ pub(crate) trait Element: Copy + Send + Sync + 'static {
     /// Columns in a line.
     const GROUP: usize;
     /// Registers that a [`Element::Sum`] takes.
-    const REGISTERS: usize;
+    #[inline(always)]
+    fn registers<S: Lanes>() -> usize {
+        1
+    }
     /// Words of 32 bits in a group.
     const WORDS: usize;
     /// Columns of a row of activations that have one scale.
@@ -93,8 +98,15 @@ pub(crate) trait Element: Copy + Send + Sync + 'static {
         0
     }
     /// The sums in f32, before scales. `middles` are the row sums of the integer
-    /// weights over the columns that were summed, 0 for other formats.
-    fn value<S: Lanes>(s: S, sum: Self::Sum<S>, middles: &[i32; 16]) -> S::F;
+    /// weights over the columns that were summed, 0 for other formats; `excess` is
+    /// [that](Element::excess) of the activations.
+    fn value<S: Lanes>(s: S, sum: Self::Sum<S>, middles: &[i32; 16], excess: i32) -> S::F;
+    /// What sums of a converted row of activations are too large by, where weights are kept
+    /// as unsigned integers; else 0.
+    #[inline(always)]
+    fn excess<S: Lanes>(_: S, _words: &[u32]) -> i32 {
+        0
+    }
     /// Converts a row of activations, or a piece of it, to its groups and gives
     /// its scale. Columns that the last group lacks are 0.
     fn convert<S: Lanes>(s: S, row: &[f32], words: &mut [u32]) -> f32;
@@ -123,7 +135,13 @@ pub(crate) trait Element: Copy + Send + Sync + 'static {
         inverse: f32,
     ) -> i32;
     /// Writes one column of all lanes, times `inverse`.
-    fn put_column(line: &mut Self::Line, column: usize, lanes: &[f32; WIDTH], inverse: f32);
+    fn put_column<S: Lanes>(
+        s: S,
+        line: &mut Self::Line,
+        column: usize,
+        lanes: &[f32; WIDTH],
+        inverse: f32,
+    );
 }
 
 /// Puts a row of weights into a lane of a block's lines. Gives the row's scale
@@ -161,7 +179,6 @@ impl Element for F32 {
     type Group = u32;
     type Sum<S: Lanes> = S::F;
     const GROUP: usize = 1;
-    const REGISTERS: usize = 1;
     const WORDS: usize = 1;
     const SCALED: bool = false;
     const FORMAT: WeightFormat = WeightFormat::F32;
@@ -188,7 +205,7 @@ impl Element for F32 {
         s.multiply_four::<2>(x, [stride, 1], right, next, sums)
     }
     #[inline(always)]
-    fn value<S: Lanes>(_: S, sum: S::F, _: &[i32; 16]) -> S::F {
+    fn value<S: Lanes>(_: S, sum: S::F, _: &[i32; 16], _: i32) -> S::F {
         sum
     }
     #[inline(always)]
@@ -217,7 +234,7 @@ impl Element for F32 {
         0
     }
     #[inline(always)]
-    fn put_column(line: &mut Self::Line, _: usize, lanes: &[f32; WIDTH], _: f32) {
+    fn put_column<S: Lanes>(_: S, line: &mut Self::Line, _: usize, lanes: &[f32; WIDTH], _: f32) {
         line.0 = *lanes;
     }
 }
@@ -231,7 +248,6 @@ impl Element for Bf16 {
     type Group = u32;
     type Sum<S: Lanes> = S::F;
     const GROUP: usize = 2;
-    const REGISTERS: usize = 1;
     const WORDS: usize = 1;
     const SCALED: bool = false;
     const FORMAT: WeightFormat = WeightFormat::Bf16;
@@ -258,7 +274,7 @@ impl Element for Bf16 {
         s.multiply_four_pairs(x, stride, right, next, sums)
     }
     #[inline(always)]
-    fn value<S: Lanes>(_: S, sum: S::F, _: &[i32; 16]) -> S::F {
+    fn value<S: Lanes>(_: S, sum: S::F, _: &[i32; 16], _: i32) -> S::F {
         sum
     }
     #[inline(always)]
@@ -300,7 +316,13 @@ impl Element for Bf16 {
         0
     }
     #[inline(always)]
-    fn put_column(line: &mut Self::Line, column: usize, lanes: &[f32; WIDTH], _: f32) {
+    fn put_column<S: Lanes>(
+        _: S,
+        line: &mut Self::Line,
+        column: usize,
+        lanes: &[f32; WIDTH],
+        _: f32,
+    ) {
         for (pair, x) in line.0.as_chunks_mut::<2>().0.iter_mut().zip(lanes) {
             pair[column] = f32_to_bf16(*x);
         }
@@ -336,7 +358,6 @@ impl<const BYTES: usize> Element for Integers<BYTES> {
     type Group = [u32; BYTES];
     type Sum<S: Lanes> = [S::I; BYTES];
     const GROUP: usize = 4;
-    const REGISTERS: usize = BYTES;
     const WORDS: usize = BYTES;
     const PIECE: usize = if BYTES == 1 { 256 } else { usize::MAX };
     const SCALED: bool = true;
@@ -357,7 +378,7 @@ impl<const BYTES: usize> Element for Integers<BYTES> {
         if last == 0 {
             sums[0] = s.dot_i8(sums[0], &line.0, x[0]);
         } else {
-            [sums[0], sums[last]] = s.dot_fine([sums[0], sums[last]], &line.0, [x[0], x[last]]);
+            [sums[0], sums[last]] = s.dot_fine([sums[0], sums[last]], &line.0, &[x[0], x[last]]);
         }
         sums
     }
@@ -370,19 +391,35 @@ impl<const BYTES: usize> Element for Integers<BYTES> {
         next: (*const u8, usize),
         sums: &mut [[[S::I; BYTES]; 2]],
     ) -> usize {
-        if BYTES != 1 {
-            return 0;
-        }
-        let right = &half_of(lines, 0)[..2 * lines.len()];
+        let (x, right) = (x.as_flattened(), &half_of(lines, 0)[..2 * lines.len()]);
         let sums = sums.as_flattened_mut().as_flattened_mut();
-        s.multiply_twos_of_bytes(x.as_flattened(), stride, right, next, sums)
+        match BYTES {
+            1 => s.multiply_twos_of_bytes(x, stride, right, next, sums),
+            _ => {
+                let sums = sums.as_chunks_mut().0;
+                s.multiply_twos_of_shorts(x, BYTES * stride, right, next, sums)
+            }
+        }
     }
     #[inline(always)]
-    fn value<S: Lanes>(s: S, sums: [S::I; BYTES], middles: &[i32; 16]) -> S::F {
+    fn value<S: Lanes>(s: S, sums: [S::I; BYTES], middles: &[i32; 16], excess: i32) -> S::F {
         match BYTES {
             1 => s.to_f32(s.less_middles(sums[0], middles)),
-            _ => s.fine([sums[0], sums[BYTES - 1]], middles),
+            _ => s.fine([sums[0], sums[BYTES - 1]], middles, excess),
         }
+    }
+    #[inline(always)]
+    fn excess<S: Lanes>(_: S, words: &[u32]) -> i32 {
+        if !unsigned::<S, BYTES>() {
+            return 0;
+        }
+        let halves = |word: &u32| i32::from(*word as i16) + i32::from((word >> 16) as i16);
+        let sum = words.iter().map(halves).fold(0, i32::wrapping_add);
+        sum.wrapping_mul(128)
+    }
+    #[inline(always)]
+    fn registers<S: Lanes>() -> usize {
+        if S::SIGNED { 1 } else { BYTES }
     }
     #[inline(always)]
     fn convert<S: Lanes>(s: S, row: &[f32], words: &mut [u32]) -> f32 {
@@ -421,6 +458,11 @@ impl<const BYTES: usize> Element for Integers<BYTES> {
         inverse: f32,
     ) -> i32 {
         let (inverse, mut sums) = (s.splat(inverse), s.splat(0.0));
+        let turn = if unsigned::<S, BYTES>() {
+            0x8080_8080
+        } else {
+            0
+        };
         let fours = lines.chunks_mut(WIDTH / 4);
         for (lines, columns) in fours.zip(columns.chunks(WIDTH)) {
             let values = s.mul(load_part(s, columns), inverse);
@@ -428,21 +470,36 @@ impl<const BYTES: usize> Element for Integers<BYTES> {
             let mut words = [0; WIDTH / 2];
             s.bytes(values, 0, &mut words);
             for (line, [_, low]) in lines.iter_mut().zip(words.as_chunks().0) {
-                line[half].0.as_chunks_mut().0[lane] = low.to_le_bytes().map(|x| x as i8);
+                let bytes = (low ^ turn).to_le_bytes();
+                line[half].0.as_chunks_mut().0[lane] = bytes.map(|x| x as i8);
             }
         }
         s.sum(sums) as i32
     }
     #[inline(always)]
-    fn put_column(line: &mut Self::Line, column: usize, lanes: &[f32; WIDTH], inverse: f32) {
+    fn put_column<S: Lanes>(
+        _: S,
+        line: &mut Self::Line,
+        column: usize,
+        lanes: &[f32; WIDTH],
+        inverse: f32,
+    ) {
         // As words, so that all lanes are read, changed and written together.
         let shift = 8 * column;
+        let turn = if unsigned::<S, BYTES>() { 0x80 } else { 0 };
         for (four, x) in line.0.as_chunks_mut::<4>().0.iter_mut().zip(lanes) {
             let others = u32::from_le_bytes(four.map(|x| x as u8)) & !(0xff << shift);
-            let word = others | u32::from(nearest(x * inverse) as u8) << shift;
+            let byte = u32::from(nearest(x * inverse) as u8) ^ turn;
+            let word = others | byte << shift;
             *four = word.to_le_bytes().map(|x| x as i8);
         }
     }
+}
+
+/// Whether weights are kept as unsigned integers, 128 more.
+#[inline(always)]
+fn unsigned<S: Lanes, const BYTES: usize>() -> bool {
+    BYTES == 2 && S::SIGNED
 }
 
 /// The largest integer of `BYTES` bytes of which `columns` can be summed, and what is
@@ -451,7 +508,7 @@ impl<const BYTES: usize> Element for Integers<BYTES> {
 fn range<S: Lanes, const BYTES: usize>(columns: usize) -> (u32, u32) {
     match BYTES {
         1 => (S::MIDDLE - 1, S::MIDDLE),
-        _ if S::SIGNED => (32_767.min((1 << 25) / columns.max(1) as u32), 0),
+        _ if S::SIGNED => (32_767.min((1 << 24) / columns.max(1) as u32), 0),
         _ => (32_767, 32_768),
     }
 }
@@ -488,7 +545,7 @@ fn nearest(x: f32) -> i8 {
 
 /// The lowest `BYTES` (1 or 2) bytes of `offset` more than the values times `inverse`,
 /// four values a group: their higher bytes first, but two bytes that are
-/// [signed](Lanes::SIGNED) stay together.
+/// [signed](Lanes::SIGNED) stay together, as [`Lanes::shorts`] says.
 #[inline(always)]
 fn integers<S: Lanes, const BYTES: usize>(
     s: S,

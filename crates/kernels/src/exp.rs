@@ -69,6 +69,14 @@ pub fn silu<S: Lanes>(s: S, x: S::F) -> S::F {
     s.div(x, s.add(s.splat(1.0), e))
 }
 
+/// [`silu`] with a relative error of at most 1.2e-4, for results that are rounded to bf16 or
+/// to an integer of eight bits.
+#[inline(always)]
+pub fn silu_coarse<S: Lanes>(s: S, x: S::F) -> S::F {
+    let e = exp_coarse(s, s.sub(s.splat(0.0), x));
+    s.mul(x, s.reciprocal(s.add(s.splat(1.0), e)))
+}
+
 /// Replaces each value by `exp(value - largest)`, [coarse](exp_coarse) or not, and
 /// returns their sum. Sixteen running sums, one a lane, joined pairwise. Values that
 /// are minus infinity become 0.

@@ -146,15 +146,17 @@ pub trait Lanes: Copy + Send + Sync {
             *words = [word(1), word(0)];
         }
     }
-    /// Signed integers of sixteen bits, the nearest to `a`, ties to even, two a word
-    /// and one after the other. `|a| < 2^15`.
+    /// Signed integers of sixteen bits, the nearest to `a`, ties to even: for each four
+    /// lanes a word of the first and third, the first lowest, and one of the others.
+    /// `|a| < 2^15`.
     #[inline(always)]
     fn shorts(self, a: Self::F, out: &mut [u32; WIDTH / 2]) {
         let mut values = [0.0; WIDTH];
         self.store(a, &mut values);
-        for (word, pair) in out.iter_mut().zip(values.as_chunks::<2>().0) {
-            let [low, high] = pair.map(|x| (x + 12_582_912.0).to_bits() & 0xffff);
-            *word = low | high << 16;
+        let fours = values.as_chunks::<4>().0;
+        for (words, four) in out.as_chunks_mut().0.iter_mut().zip(fours) {
+            let [a, b, c, d] = four.map(|x| (x + 12_582_912.0).to_bits() & 0xffff);
+            *words = [a | c << 16, b | d << 16];
         }
     }
     /// Each lane rounded to bf16, as [`f32_to_bf16`] does.
@@ -262,30 +264,48 @@ pub trait Lanes: Copy + Send + Sync {
         0
     }
 
+    /// [`multiply_twos_of_bytes`](Self::multiply_twos_of_bytes) of integers of two bytes, as
+    /// [`dot_fine`](Self::dot_fine) does for each four, of which there are two words in
+    /// `left`; only where they are [signed](Self::SIGNED). Takes as many twos of fours as
+    /// there are, or none.
+    #[inline(always)]
+    fn multiply_twos_of_shorts(
+        self,
+        _left: &[u32],
+        _row_step: usize,
+        _right: &[[u32; WIDTH]],
+        _next: (*const u8, usize),
+        _sums: &mut [[Self::I; 2]],
+    ) -> usize {
+        0
+    }
+
     /// All lanes `x`.
     fn splat_i32(self, x: i32) -> Self::I;
     /// What an integer of one byte, at least `1 - MIDDLE`, becomes larger by, so that it
     /// is unsigned: the half of a byte, or of as much of it as
     /// [`dot_i8`](Self::dot_i8) can take.
     const MIDDLE: u32 = 128;
-    /// Whether [`dot_fine`](Self::dot_fine) takes signed integers.
+    /// Whether [`dot_fine`](Self::dot_fine) takes signed integers of two bytes and unsigned
+    /// weights, which are 128 more, in place of the other way round. Then only the first of
+    /// its sums is one.
     const SIGNED: bool = false;
     /// `acc[lane] + sum of w[4 lane + i] * x[i]` over the four bytes of `x`, low byte
     /// first, unsigned and less than twice [`MIDDLE`](Self::MIDDLE). No `w` is -128.
     /// Wraps.
     fn dot_i8(self, acc: Self::I, w: &[i8; 64], x: u32) -> Self::I;
     /// Adds to `sums` what [`fine`](Self::fine) makes
-    /// `sum of w[4 lane + i] * x[i]` of, where `x` is four integers of sixteen bits.
-    /// Where they are not [signed](Self::SIGNED), as [`bytes`](Self::bytes) writes
-    /// them; else one after the other, of `n` that are summed each at most `2^25 / n`.
+    /// `sum of w[4 lane + i] * x[i]` of, where `x` is four integers of sixteen bits: where
+    /// they are [signed](Self::SIGNED) as [`shorts`](Self::shorts) writes them, of `n` that
+    /// are summed each at most `2^24 / n`, else as [`bytes`](Self::bytes) does.
     #[inline(always)]
-    fn dot_fine(self, sums: [Self::I; 2], w: &[i8; 64], x: [u32; 2]) -> [Self::I; 2] {
+    fn dot_fine(self, sums: [Self::I; 2], w: &[i8; 64], x: &[u32; 2]) -> [Self::I; 2] {
         [self.dot_i8(sums[0], w, x[0]), self.dot_i8(sums[1], w, x[1])]
     }
-    /// The sums of [`dot_fine`](Self::dot_fine), less `256 * 128` times `middles` where
-    /// integers are not [signed](Self::SIGNED).
+    /// The sums of [`dot_fine`](Self::dot_fine), less `256 * 128` times `middles`, or where
+    /// integers are [signed](Self::SIGNED) less `excess`.
     #[inline(always)]
-    fn fine(self, sums: [Self::I; 2], middles: &[i32; WIDTH]) -> Self::F {
+    fn fine(self, sums: [Self::I; 2], middles: &[i32; WIDTH], _excess: i32) -> Self::F {
         let high = self.to_f32(self.less_middles(sums[0], middles));
         self.mul_add(high, self.splat(256.0), self.to_f32(sums[1]))
     }

@@ -2,11 +2,13 @@
 
 mod products;
 mod two_bytes;
+mod two_shorts;
 
 use crate::lanes::{Lanes, WIDTH};
 use products::{multiply_four, multiply_four_pairs, multiply_six, operands};
 use std::arch::x86_64::*;
 use two_bytes::multiply_twos_of_bytes;
+use two_shorts::multiply_twos_of_shorts;
 
 /// Proof that AVX2 and FMA are there.
 #[derive(Clone, Copy, Debug)]
@@ -110,6 +112,18 @@ impl Lanes for Avx2 {
         self.mul(a, power)
     }
     #[inline(always)]
+    fn reciprocal(self, a: F) -> F {
+        // Twelve bits, and twice as many by a step of Newton's.
+        proven!({
+            let two = _mm256_set1_ps(2.0);
+            let [low, high] = [_mm256_rcp_ps(a[0]), _mm256_rcp_ps(a[1])];
+            [
+                _mm256_mul_ps(low, _mm256_fnmadd_ps(a[0], low, two)),
+                _mm256_mul_ps(high, _mm256_fnmadd_ps(a[1], high, two)),
+            ]
+        })
+    }
+    #[inline(always)]
     fn keep_from(self, y: F, x: F, limit: f32) -> F {
         proven!({
             let limit = _mm256_set1_ps(limit);
@@ -210,6 +224,26 @@ impl Lanes for Avx2 {
         16 * times
     }
     #[inline(always)]
+    fn multiply_twos_of_shorts(
+        self,
+        left: &[u32],
+        row_step: usize,
+        right: &[[u32; WIDTH]],
+        next: (*const u8, usize),
+        sums: &mut [[I; 2]],
+    ) -> usize {
+        let (times, rows) = (right.len() / 4, sums.len() / 4 * 2);
+        assert!(
+            times * rows == 0 || left.len() >= (rows - 1) * row_step + 4 * times,
+            "left operand too short"
+        );
+        // SAFETY: the instructions are there, and the values, as asserted.
+        unsafe {
+            multiply_twos_of_shorts(left.as_ptr(), row_step, right.as_ptr(), times, next, sums)
+        };
+        2 * times
+    }
+    #[inline(always)]
     fn splat_i32(self, x: i32) -> I {
         proven!([_mm256_set1_epi32(x); 2])
     }
@@ -229,31 +263,29 @@ impl Lanes for Avx2 {
         })
     }
     #[inline(always)]
-    fn dot_fine(self, mut sums: [I; 2], w: &[i8; 64], x: [u32; 2]) -> [I; 2] {
+    fn dot_fine(self, [mut sums, unused]: [I; 2], w: &[i8; 64], x: &[u32; 2]) -> [I; 2] {
         proven!({
-            // Of each lane two sums, of the first two products of four and the others;
-            // four lanes a register.
-            let x = _mm256_set1_epi64x(i64::from(x[0]) | i64::from(x[1]) << 32);
-            for (quarter, sum) in sums.as_flattened_mut().iter_mut().enumerate() {
-                let w = _mm_loadu_si128(w.as_ptr().add(16 * quarter).cast());
-                let products = _mm256_madd_epi16(_mm256_cvtepi8_epi16(w), x);
-                *sum = _mm256_add_epi32(*sum, products);
+            let even = _mm256_set1_epi32(x[0] as i32);
+            let odd = _mm256_set1_epi32(x[1] as i32);
+            let mask = _mm256_set1_epi16(0xff);
+            for (half, sum) in sums.iter_mut().enumerate() {
+                let w = _mm256_loadu_si256(w.as_ptr().add(32 * half).cast());
+                let evens = _mm256_madd_epi16(_mm256_and_si256(w, mask), even);
+                let odds = _mm256_madd_epi16(_mm256_srli_epi16::<8>(w), odd);
+                *sum = _mm256_add_epi32(_mm256_add_epi32(*sum, evens), odds);
             }
-            sums
+            [sums, unused]
         })
     }
     #[inline(always)]
-    fn fine(self, sums: [I; 2], _: &[i32; WIDTH]) -> F {
-        let mut halves = [self.splat(0.0)[0]; 2];
-        for (half, [low, high]) in halves.iter_mut().zip(sums) {
-            proven!({
-                // Lanes 0 1 4 5 2 3 6 7.
-                let sums = _mm256_hadd_ps(_mm256_cvtepi32_ps(low), _mm256_cvtepi32_ps(high));
-                let sums = _mm256_permute4x64_pd::<0b11_01_10_00>(_mm256_castps_pd(sums));
-                *half = _mm256_castpd_ps(sums);
-            });
-        }
-        halves
+    fn fine(self, [sums, _]: [I; 2], _: &[i32; WIDTH], excess: i32) -> F {
+        proven!({
+            let excess = _mm256_set1_epi32(excess);
+            [
+                _mm256_cvtepi32_ps(_mm256_sub_epi32(sums[0], excess)),
+                _mm256_cvtepi32_ps(_mm256_sub_epi32(sums[1], excess)),
+            ]
+        })
     }
     #[inline(always)]
     fn less_middles(self, a: I, middles: &[i32; WIDTH]) -> I {
@@ -361,8 +393,10 @@ impl Lanes for Avx2 {
     #[inline(always)]
     fn shorts(self, a: F, out: &mut [u32; WIDTH / 2]) {
         proven!({
-            // Values 0 to 3, 8 to 11, 4 to 7, 12 to 15.
+            // Values 0 to 3, 8 to 11, 4 to 7, 12 to 15; of four the even ones first.
             let halves = _mm256_packs_epi32(_mm256_cvtps_epi32(a[0]), _mm256_cvtps_epi32(a[1]));
+            let order = _mm_setr_epi8(0, 1, 4, 5, 2, 3, 6, 7, 8, 9, 12, 13, 10, 11, 14, 15);
+            let halves = _mm256_shuffle_epi8(halves, _mm256_broadcastsi128_si256(order));
             let halves = _mm256_permute4x64_epi64::<0b11_01_10_00>(halves);
             _mm256_storeu_si256(out.as_mut_ptr().cast(), halves)
         })

@@ -11,7 +11,7 @@
 
 use crate::activations::Activations;
 use crate::elements::Element;
-use crate::exp::silu;
+use crate::exp::{silu, silu_coarse};
 use crate::isa::{Isa, Kernel};
 use crate::lanes::Lanes;
 use crate::matrix::{Blocks, Matrix, Packed, WeightFormat};
@@ -181,7 +181,7 @@ impl Run<'_> {
             let middles = &packed.middles[2 * block * pieces..][..2 * pieces];
             for first in (0..self.rows).step_by(ROWS) {
                 let rows = (self.rows - first).min(ROWS);
-                let (part, ahead) = match rows * E::REGISTERS <= S::TILE {
+                let (part, ahead) = match rows * E::registers::<S>() <= S::TILE {
                     true => (piece, AHEAD),
                     false => [part::<E>(self.rows); 2].into(),
                 };
@@ -207,7 +207,7 @@ impl Run<'_> {
                     for row in 0..rows {
                         let scale = s.splat(input.scales(first + row)[index]);
                         for half in 0..2 {
-                            let value = E::value(s, sums[row][half], &middles[2 * index + half]);
+                            let value = E::value(s, sums[row][half], &middles[2 * index + half], 0);
                             values[row][half] = if index == 0 {
                                 s.mul(value, scale)
                             } else {
@@ -219,7 +219,7 @@ impl Run<'_> {
                 for (row, halves) in values[..rows].iter().enumerate() {
                     for (line, value) in (2 * block..).zip(halves) {
                         let value = s.mul(*value, s.load(&packed.scales[line]));
-                        self.finish(s, first + row, 16 * line, value);
+                        self.finish::<S, E>(s, first + row, 16 * line, value);
                     }
                 }
             }
@@ -228,7 +228,7 @@ impl Run<'_> {
 
     /// Bias, what comes then, and the sixteen columns from `column` on.
     #[inline(always)]
-    fn finish<S: Lanes>(&self, s: S, row: usize, column: usize, value: S::F) {
+    fn finish<S: Lanes, E: Element>(&self, s: S, row: usize, column: usize, value: S::F) {
         let columns = self.width.saturating_sub(column).min(16);
         // SAFETY: `column` is in a block of this task alone.
         let out = unsafe {
@@ -241,22 +241,26 @@ impl Run<'_> {
         };
         if let (Some(bias), Some(out)) = (bias.first_chunk(), out.first_chunk_mut()) {
             let value = s.add(value, s.load(bias));
-            s.store(then(s, self.product.then, value, s.load(out)), out);
+            let value = then::<S, E>(s, self.product.then, value, s.load(out));
+            s.store(value, out);
         } else {
             let (mut padded, mut old) = ([0.0; 16], [0.0; 16]);
             padded[..columns].copy_from_slice(bias);
             old[..columns].copy_from_slice(out);
             let value = s.add(value, s.load(&padded));
-            s.store(then(s, self.product.then, value, s.load(&old)), &mut padded);
+            let value = then::<S, E>(s, self.product.then, value, s.load(&old));
+            s.store(value, &mut padded);
             out.copy_from_slice(&padded[..columns]);
         }
     }
 }
 
 #[inline(always)]
-fn then<S: Lanes>(s: S, then: Then, value: S::F, old: S::F) -> S::F {
+fn then<S: Lanes, E: Element>(s: S, then: Then, value: S::F, old: S::F) -> S::F {
     match then {
         Then::Store => value,
+        // What is rounded next need not be finer.
+        Then::Silu if E::FORMAT != WeightFormat::F32 => silu_coarse(s, value),
         Then::Silu => silu(s, value),
         Then::Add => s.add(old, value),
     }

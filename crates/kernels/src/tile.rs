@@ -156,12 +156,12 @@ impl<E: Element> Operands<'_, E> {
         let (rows, step) = (sums.len(), self.step(sums.len()));
         let (mut row, mut pass) = (done.rows, done.passes);
         // Tiles of two rows are so many passes that memory is asked for in all of them.
-        let twos = row == 2 * pass && S::TILE == 2 * E::REGISTERS;
+        let twos = row == 2 * pass && S::TILE == 2 * E::registers::<S>();
         macro_rules! tiles {
             ($($height:literal)*) => {$(
                 // Eight rows that are too many are four and four, not six and two:
                 // so memory is asked for evenly.
-                while $height * E::REGISTERS <= S::TILE
+                while $height * E::registers::<S>() <= S::TILE
                     && rows - row >= $height
                     && !($height == 6 && rows - row == 8)
                 {

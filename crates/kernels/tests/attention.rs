@@ -128,6 +128,27 @@ fn equals_f64_however_it_is_fed() {
 }
 
 #[test]
+fn the_largest_sums_of_many_positions_are_right() {
+    // All positions weigh the same, and all values are as large as they come: sums of
+    // integers must neither overflow nor be cut short.
+    let (head_dim, rows) = (4, 1_100);
+    let line: Vec<f32> = (0..head_dim)
+        .map(|d| if d % 2 == 0 { 1.0 } else { -1.0 })
+        .collect();
+    let row = [vec![0.5; head_dim], vec![0.0; head_dim], line.clone()].concat();
+    let (qkv, right) = (row.repeat(rows), line.repeat(rows));
+    for isa in Isa::available() {
+        for (format, _) in FORMATS {
+            let pieces = [rows - 3, 2, 1];
+            let mut team = Team::with_isa(1, isa);
+            let out = run(&mut team, format, (1, head_dim), &qkv, &pieces);
+            let d = distance(&out, &right);
+            assert!(d < 2e-3, "{} {format:?}: {d}", isa.name());
+        }
+    }
+}
+
+#[test]
 fn sequences_of_a_batch_do_not_see_each_other() {
     let (heads, head_dim, capacity) = (2, 16, 20);
     let width = heads * head_dim;

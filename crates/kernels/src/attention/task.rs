@@ -30,6 +30,8 @@ struct Weights<'a> {
     words: &'a mut [u32],
     /// Words of a row.
     stride: usize,
+    /// See [`Element::excess`](crate::elements::Element::excess), of a row.
+    excess: [i32; ROWS],
     /// What the mixed values of a row are multiplied with.
     factors: [f32; ROWS],
 }
@@ -139,13 +141,14 @@ impl Task<'_> {
         let root = (self.head_dim as f32).sqrt();
         let groups = self.head_dim.div_ceil(E::GROUP);
         let query = &mut scores[..self.head_dim];
-        let mut factors = [0.0; ROWS];
+        let (mut excess, mut factors) = ([0; ROWS], [0.0; ROWS]);
         for (row, words) in (0..tile.rows).zip(words.chunks_mut(groups * E::WORDS)) {
             let (at, _) = self.place(tile, row);
             for (scaled, q) in query.iter_mut().zip(self.part(at, 0)) {
                 *scaled = q / root;
             }
             factors[row] = E::convert(s, query, words);
+            excess[row] = E::excess(s, words);
         }
         let (seen, x) = (tile.seen(), E::groups(words));
         let mut sums = [[E::zero(s); 2]; ROWS];
@@ -166,7 +169,8 @@ impl Task<'_> {
                     multiply(s, operands, false, sums);
                     for (row, halves) in run.rows.clone().zip(&*sums) {
                         let scores = &mut scores[row * row_length(seen)..][position..];
-                        put_scores::<S, E>(s, halves, scales, factors[row], scores);
+                        let from = (excess[row], factors[row]);
+                        put_scores::<S, E>(s, halves, scales, from, scores);
                     }
                     position += BLOCK;
                     scales = scales.get(BLOCK / WIDTH..).unwrap_or_default();
@@ -190,11 +194,13 @@ impl Task<'_> {
                 let count = weights.len().div_ceil(E::GROUP) * E::WORDS;
                 let words = &mut words[row * stride..][..count];
                 factors[row] = E::convert_positive(s, weights, largest, words) / sum;
+                excess[row] = E::excess(s, words);
             }
         }
         Weights {
             words,
             stride,
+            excess,
             factors,
         }
     }
@@ -229,12 +235,12 @@ impl Task<'_> {
             }
             for (row, halves) in sums[..tile.rows].iter().enumerate() {
                 let (at, _) = self.place(tile, row);
-                let factor = s.splat(weights.factors[row]);
+                let (excess, factor) = (weights.excess[row], s.splat(weights.factors[row]));
                 for (half, sum) in halves.iter().enumerate() {
                     let column = block * BLOCK + half * WIDTH;
                     let columns = self.head_dim.saturating_sub(column).min(WIDTH);
                     let at = (at * self.heads + self.head) * self.head_dim;
-                    let value = s.mul(E::value(s, *sum, &[0; WIDTH]), factor);
+                    let value = s.mul(E::value(s, *sum, &[0; WIDTH], excess), factor);
                     // SAFETY: columns of this head in a row of these spans.
                     let out = unsafe { self.out.part(at + column.min(self.head_dim), columns) };
                     store(s, value, out);
@@ -259,12 +265,12 @@ fn put_scores<S: Lanes, E: Cached>(
     s: S,
     halves: &Sums<S, E>,
     scales: &[Scales],
-    factor: f32,
+    (excess, factor): (i32, f32),
     scores: &mut [f32],
 ) {
     let lines = scores.as_chunks_mut().0.iter_mut().zip(scales);
     for (sum, (scores, scales)) in halves.iter().zip(lines) {
-        let mut value = E::value(s, *sum, &scales.middles);
+        let mut value = E::value(s, *sum, &scales.middles, excess);
         if E::SCALED {
             value = s.mul(value, s.mul(s.load(&scales.keys), s.splat(factor)));
         }
