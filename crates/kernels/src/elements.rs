@@ -75,9 +75,10 @@ pub(crate) trait Element: Copy + Send + Sync + 'static {
         None
     }
     /// Multiplies rows of `x`, `stride` apart, always two together, with both halves of each
-    /// of `lines`, and adds to `sums`. Meanwhile, with each two rows, asks for the memory at
-    /// `next`, a line of the cache for each group, so many bytes apart. Gives how many groups
-    /// were taken: none where the format or the instruction set has no such kernel.
+    /// of `lines`; `sums` go on from what they are, or begin anew. Meanwhile, with each two
+    /// rows, asks for the memory at `next`, a line of the cache for each group, so many bytes
+    /// apart. Gives how many groups were taken: none where the format or the instruction set
+    /// has no such kernel, and then `sums` are left as they are.
     #[inline(always)]
     fn twos<S: Lanes>(
         _: S,
@@ -85,6 +86,7 @@ pub(crate) trait Element: Copy + Send + Sync + 'static {
         _x: &[Self::Group],
         _stride: usize,
         _next: (*const u8, usize),
+        _go_on: bool,
         _sums: &mut [[Self::Sum<S>; 2]],
     ) -> usize {
         0

@@ -3,6 +3,7 @@
 mod products;
 mod two_bytes;
 mod two_shorts;
+mod twos;
 
 use crate::lanes::{Lanes, WIDTH};
 use products::{multiply_four, multiply_four_pairs, multiply_six, operands};

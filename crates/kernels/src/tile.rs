@@ -126,11 +126,16 @@ impl<E: Element> Operands<'_, E> {
             return Done::default();
         }
         let sums = &mut sums[..rows];
-        if !go_on {
-            sums.fill([E::zero(s); 2]);
-        }
         let next = self.next.unwrap_or(self.lines.as_ptr()).cast();
-        let taken = E::twos(s, self.lines, self.x, self.stride, (next, step), sums);
+        let taken = E::twos(
+            s,
+            self.lines,
+            self.x,
+            self.stride,
+            (next, step),
+            go_on,
+            sums,
+        );
         if taken == 0 {
             return Done::default();
         }

@@ -66,8 +66,16 @@ impl<const BYTES: usize> Element for Integers<BYTES> {
         x: &[[u32; BYTES]],
         stride: usize,
         next: (*const u8, usize),
+        go_on: bool,
         sums: &mut [[[S::I; BYTES]; 2]],
     ) -> usize {
+        let is_there = if BYTES == 1 { S::NARROW } else { S::SIGNED };
+        if !is_there {
+            return 0;
+        }
+        if !go_on {
+            sums.fill([Self::zero(s); 2]);
+        }
         let (x, right) = (x.as_flattened(), &half_of(lines, 0)[..2 * lines.len()]);
         let sums = sums.as_flattened_mut().as_flattened_mut();
         match BYTES {

@@ -11,6 +11,7 @@
 //! an instruction more for each two, and loads are not the limit.
 
 use super::I;
+use super::twos::for_twos;
 use crate::lanes::WIDTH;
 use std::arch::x86_64::*;
 
@@ -99,74 +100,23 @@ pub(super) unsafe fn multiply_twos_of_bytes(
     sums: &mut [I],
 ) {
     let ones = _mm256_set1_epi16(1);
-    if times > 0 && sums.len() >= 4 {
-        // SAFETY: the caller says that all is there, and each pair has its eight sums.
-        unsafe {
-            std::arch::asm!(
-                "3:",
-                "vmovdqu {pa}, [{sums}]",
-                "vmovdqu {pb}, [{sums} + 32]",
-                "vmovdqu {pc}, [{sums} + 64]",
-                "vmovdqu {pd}, [{sums} + 96]",
-                "vmovdqu {qa}, [{sums} + 128]",
-                "vmovdqu {qb}, [{sums} + 160]",
-                "vmovdqu {qc}, [{sums} + 192]",
-                "vmovdqu {qd}, [{sums} + 224]",
-                "mov {count}, {times}",
-                "2:",
-                step!([0, 4, 8, 12]),
-                step!([1, 5, 9, 13]),
-                step!([2, 6, 10, 14]),
-                step!([3, 7, 11, 15]),
-                "add {left}, 4 * 16",
-                "add {right}, 128 * 16",
-                "dec {count}",
-                "jnz 2b",
-                "vmovdqu [{sums}], {pa}",
-                "vmovdqu [{sums} + 32], {pb}",
-                "vmovdqu [{sums} + 64], {pc}",
-                "vmovdqu [{sums} + 96], {pd}",
-                "vmovdqu [{sums} + 128], {qa}",
-                "vmovdqu [{sums} + 160], {qb}",
-                "vmovdqu [{sums} + 192], {qc}",
-                "vmovdqu [{sums} + 224], {qd}",
-                // The next two rows, and the lines from the first on.
-                "mov {count}, {times}",
-                "shl {count}, 6",
-                "sub {left}, {count}",
-                "lea {left}, [{left} + 2 * {row}]",
-                "shl {count}, 5",
-                "sub {right}, {count}",
-                "add {sums}, 256",
-                "dec {pairs}",
-                "jnz 3b",
-                left = inout(reg) left => _,
-                right = inout(reg) right => _,
-                sums = inout(reg) sums.as_mut_ptr() => _,
-                pairs = inout(reg) sums.len() / 4 => _,
-                times = in(reg) times,
-                count = out(reg) _,
-                next = inout(reg) next => _,
-                row = in(reg) 4 * row_step,
-                step = in(reg) step,
-                x = out(ymm_reg) _,
-                y = out(ymm_reg) _,
-                z = out(ymm_reg) _,
-                a = out(ymm_reg) _,
-                b = out(ymm_reg) _,
-                c = out(ymm_reg) _,
-                d = out(ymm_reg) _,
-                pa = out(ymm_reg) _,
-                pb = out(ymm_reg) _,
-                pc = out(ymm_reg) _,
-                pd = out(ymm_reg) _,
-                qa = out(ymm_reg) _,
-                qb = out(ymm_reg) _,
-                qc = out(ymm_reg) _,
-                qd = out(ymm_reg) _,
-                ones = in(ymm_reg) ones,
-                options(nostack),
-            );
-        }
+    // SAFETY: the caller says that all is there.
+    unsafe {
+        for_twos!(16 groups of 1, times;
+            left, row_step; right; next, step;
+            sums.as_mut_ptr(), sums.len() / 4, 64;
+            step!([0, 4, 8, 12]),
+            step!([1, 5, 9, 13]),
+            step!([2, 6, 10, 14]),
+            step!([3, 7, 11, 15]);
+            x = out(ymm_reg) _,
+            y = out(ymm_reg) _,
+            z = out(ymm_reg) _,
+            a = out(ymm_reg) _,
+            b = out(ymm_reg) _,
+            c = out(ymm_reg) _,
+            d = out(ymm_reg) _,
+            ones = in(ymm_reg) ones,
+        );
     }
 }

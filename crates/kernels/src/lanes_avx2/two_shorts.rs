@@ -6,6 +6,7 @@
 //! them out serve both rows, and the sums of a lane are one number of 32 bits.
 
 use super::I;
+use super::twos::for_twos;
 use crate::lanes::WIDTH;
 use std::arch::x86_64::*;
 
@@ -65,72 +66,21 @@ pub(super) unsafe fn multiply_twos_of_shorts(
     sums: &mut [[I; 2]],
 ) {
     let mask = _mm256_set1_epi16(0xff);
-    if times > 0 && sums.len() >= 4 {
-        // SAFETY: the caller says that all is there, and each two rows have their sums.
-        unsafe {
-            std::arch::asm!(
-                "3:",
-                "vmovdqu {pa}, [{sums}]",
-                "vmovdqu {pb}, [{sums} + 32]",
-                "vmovdqu {pc}, [{sums} + 128]",
-                "vmovdqu {pd}, [{sums} + 160]",
-                "vmovdqu {qa}, [{sums} + 256]",
-                "vmovdqu {qb}, [{sums} + 288]",
-                "vmovdqu {qc}, [{sums} + 384]",
-                "vmovdqu {qd}, [{sums} + 416]",
-                "mov {count}, {times}",
-                "2:",
-                group!(0),
-                group!(1),
-                "add {left}, 16",
-                "add {right}, 256",
-                "dec {count}",
-                "jnz 2b",
-                "vmovdqu [{sums}], {pa}",
-                "vmovdqu [{sums} + 32], {pb}",
-                "vmovdqu [{sums} + 128], {pc}",
-                "vmovdqu [{sums} + 160], {pd}",
-                "vmovdqu [{sums} + 256], {qa}",
-                "vmovdqu [{sums} + 288], {qb}",
-                "vmovdqu [{sums} + 384], {qc}",
-                "vmovdqu [{sums} + 416], {qd}",
-                // The next two rows, and the lines from the first on.
-                "mov {count}, {times}",
-                "shl {count}, 4",
-                "sub {left}, {count}",
-                "lea {left}, [{left} + 2 * {row}]",
-                "shl {count}, 4",
-                "sub {right}, {count}",
-                "add {sums}, 512",
-                "dec {pairs}",
-                "jnz 3b",
-                left = inout(reg) left => _,
-                right = inout(reg) right => _,
-                sums = inout(reg) sums.as_mut_ptr() => _,
-                pairs = inout(reg) sums.len() / 4 => _,
-                times = in(reg) times,
-                count = out(reg) _,
-                next = inout(reg) next => _,
-                row = in(reg) 4 * row_step,
-                step = in(reg) step,
-                p_even = out(ymm_reg) _,
-                p_odd = out(ymm_reg) _,
-                q_even = out(ymm_reg) _,
-                q_odd = out(ymm_reg) _,
-                even = out(ymm_reg) _,
-                odd = out(ymm_reg) _,
-                x = out(ymm_reg) _,
-                mask = in(ymm_reg) mask,
-                pa = out(ymm_reg) _,
-                pb = out(ymm_reg) _,
-                pc = out(ymm_reg) _,
-                pd = out(ymm_reg) _,
-                qa = out(ymm_reg) _,
-                qb = out(ymm_reg) _,
-                qc = out(ymm_reg) _,
-                qd = out(ymm_reg) _,
-                options(nostack),
-            );
-        }
+    // SAFETY: the caller says that all is there.
+    unsafe {
+        for_twos!(2 groups of 2, times;
+            left, row_step; right; next, step;
+            sums.as_mut_ptr(), sums.len() / 4, 128;
+            group!(0),
+            group!(1);
+            p_even = out(ymm_reg) _,
+            p_odd = out(ymm_reg) _,
+            q_even = out(ymm_reg) _,
+            q_odd = out(ymm_reg) _,
+            even = out(ymm_reg) _,
+            odd = out(ymm_reg) _,
+            x = out(ymm_reg) _,
+            mask = in(ymm_reg) mask,
+        );
     }
 }
