@@ -6,7 +6,7 @@
 //!   columns;
 //! - values, for the output: `head_dim` are the rows, positions the columns.
 //!
-//! Each position has a scale for its key and one for its value.
+//! Each position has a scale for its key and one for its value, of bf16.
 //!
 //! A step reads the caches of all sequences, and adds a position to each. So their
 //! memory is cut into stripes of positions, a large page or more each: in a stripe
@@ -15,7 +15,7 @@
 //! positions that no sequence has reached take no memory.
 
 use crate::attention::Prefix;
-use crate::elements::{Bf16, Element, F32, Int8Fine, inverse, put_row};
+use crate::elements::{Bf16, Element, F32, Int8Fine, Line, inverse, put_row};
 use crate::lanes::{Lanes, WIDTH};
 use crate::matrix::WeightFormat;
 use crate::memory::{PAGE, Pool, Striped, Zero, bytes_of};
@@ -37,7 +37,7 @@ pub struct CacheShape {
     pub head_dim: usize,
     /// Positions of a sequence.
     pub capacity: usize,
-    /// Positions of a stripe, rounded up to whole blocks of 32; 0 for what is
+    /// Positions of a stripe, rounded up to 32 times a power of two; 0 for what is
     /// fastest: as many as fill a large page, but not few.
     pub stripe: usize,
 }
@@ -55,8 +55,10 @@ pub(crate) struct Head<E: Element> {
     values: Vec<Striped<[E::Line; 2]>>,
     /// Of a stripe: `[stripe / 16]`.
     scales: Striped<Scales>,
-    /// Positions of a stripe, whole blocks.
-    pub(crate) stripe: usize,
+    /// Of the keys of a stripe, see [`Element::value`]: `[stripe / 16]`.
+    middles: Striped<Middles>,
+    /// Positions of a stripe, as a power of two: whole blocks.
+    shift: u32,
     /// Groups of `head_dim`.
     key_groups: usize,
 }
@@ -89,16 +91,16 @@ macro_rules! cached {
 
 cached!(F32 F32; Bf16 Bf16; Int8 Int8Fine;);
 
-/// What belongs to the keys and values of sixteen positions, in formats with
-/// scales.
+/// The scales of sixteen positions, each two of bf16 in a word.
 #[derive(Clone, Copy)]
 #[repr(C, align(64))]
 pub(crate) struct Scales {
-    /// Of keys; see [`Element::value`].
-    pub(crate) middles: [i32; WIDTH],
-    pub(crate) keys: [f32; WIDTH],
-    pub(crate) values: [f32; WIDTH],
+    pub(crate) keys: [u32; WIDTH / 2],
+    pub(crate) values: [u32; WIDTH / 2],
 }
+
+/// One number a position.
+pub(crate) type Middles = Line<[i32; WIDTH]>;
 
 // SAFETY: numbers, aligned to 64.
 unsafe impl Zero for Scales {}
@@ -159,7 +161,8 @@ fn all<E: Element>(
     let bytes = |blocks: usize| {
         let keys = bytes_of::<[E::Line; 2]>(blocks * key_groups);
         let values = bytes_of::<[E::Line; 2]>(blocks * BLOCK / E::GROUP);
-        let scales = bytes_of::<Scales>(blocks * BLOCK / WIDTH);
+        let lines = blocks * BLOCK / WIDTH;
+        let scales = bytes_of::<Scales>(lines) + bytes_of::<Middles>(lines);
         sequences * heads * (keys + parts * values + scales)
     };
     let total = capacity.div_ceil(BLOCK).max(1);
@@ -167,7 +170,7 @@ fn all<E: Element>(
         0 => (PAGE / bytes(1).max(1)).max(FEWEST),
         stripe => stripe.div_ceil(BLOCK),
     };
-    let blocks = blocks.clamp(1, total);
+    let blocks = blocks.clamp(1, total).next_power_of_two();
     let mut stripes = pool.stripes(total.div_ceil(blocks), bytes(blocks));
     let mut caches: Vec<Vec<HeadCache>> = (0..sequences).map(|_| Vec::new()).collect();
     for _ in 0..heads {
@@ -183,7 +186,8 @@ fn all<E: Element>(
                 keys,
                 values: values.iter_mut().filter_map(Iterator::next).collect(),
                 scales: stripes.take(blocks * BLOCK / WIDTH),
-                stripe: blocks * BLOCK,
+                middles: stripes.take(blocks * BLOCK / WIDTH),
+                shift: (blocks * BLOCK).ilog2(),
                 key_groups,
             })));
         }
@@ -195,7 +199,21 @@ impl<E: Element> Head<E> {
     /// The stripe of a position, and the place there.
     #[inline(always)]
     fn place(&self, position: usize) -> (usize, usize) {
-        (position / self.stripe, position % self.stripe)
+        let stripe = position >> self.shift;
+        (stripe, position - self.start(stripe))
+    }
+
+    /// The first position of a stripe.
+    #[inline(always)]
+    pub(crate) fn start(&self, stripe: usize) -> usize {
+        stripe << self.shift
+    }
+
+    /// The stripes of some positions.
+    #[inline(always)]
+    pub(crate) fn stripes(&self, positions: &Range<usize>) -> Range<usize> {
+        let Range { start, end } = *positions;
+        start >> self.shift..(end + self.start(1) - 1) >> self.shift
     }
 
     /// Groups of keys of positions of a stripe, whole blocks.
@@ -223,6 +241,12 @@ impl<E: Element> Head<E> {
         &self.scales.get(stripe)[positions.start / WIDTH..positions.end.div_ceil(WIDTH)]
     }
 
+    /// Middles of positions of a stripe.
+    #[inline(always)]
+    pub(crate) fn middles(&self, stripe: usize, positions: &Range<usize>) -> &[Middles] {
+        &self.middles.get(stripe)[positions.start / WIDTH..positions.end.div_ceil(WIDTH)]
+    }
+
     /// Block by block: the stripes of the two may be of unequal length.
     fn copy_from(&mut self, other: &Self, positions: Range<usize>) {
         for position in positions.step_by(BLOCK) {
@@ -237,6 +261,8 @@ impl<E: Element> Head<E> {
             }
             let scales = other.scales(from, &block);
             copy(&mut self.scales.get_mut(to)[at / WIDTH..], scales);
+            let middles = other.middles(from, &block);
+            copy(&mut self.middles.get_mut(to)[at / WIDTH..], middles);
         }
     }
 
@@ -263,10 +289,15 @@ impl<E: Element> Head<E> {
         let groups = self.key_groups;
         let lines = &mut self.keys.get_mut(stripe)[at / BLOCK * groups..][..groups];
         let scales = &mut self.scales.get_mut(stripe)[at / WIDTH];
-        let middle = |_, middle| scales.middles[lane] = middle;
-        scales.keys[lane] = put_row::<S, E>(s, lines, half, lane, key, middle);
-        let scale = E::scale(s, value);
-        scales.values[lane] = scale;
+        let scale = put_scale(&mut scales.keys, lane, E::scale(s, key));
+        let middles = &mut self.middles.get_mut(stripe)[at / WIDTH].0;
+        let middle = |_, middle| {
+            if E::has_middles::<S>() {
+                middles[lane] = middle;
+            }
+        };
+        put_row::<S, E>(s, lines, half, lane, key, scale, middle);
+        let scale = put_scale(&mut scales.values, lane, E::scale(s, value));
         let (group, column) = (at / E::GROUP, at % E::GROUP);
         for (i, features) in value.chunks(WIDTH).enumerate() {
             let mut lanes = [0.0; WIDTH];
@@ -275,6 +306,17 @@ impl<E: Element> Head<E> {
             E::put_column(s, line, column, &lanes, inverse(scale));
         }
     }
+}
+
+/// Puts a scale in its place and gives what it has become: the next bf16 that is not smaller,
+/// so that integers stay in their range.
+#[inline(always)]
+fn put_scale(scales: &mut [u32; WIDTH / 2], lane: usize, scale: f32) -> f32 {
+    const LARGEST: u32 = 0x7f7f;
+    let bits = (scale.to_bits().saturating_add(0xffff) >> 16).min(LARGEST);
+    let (word, shift) = (&mut scales[lane / 2], 16 * (lane % 2));
+    *word = *word & !(0xffff << shift) | bits << shift;
+    f32::from_bits(bits << 16)
 }
 
 /// Makes `from` the first values of `to`.

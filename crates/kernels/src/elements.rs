@@ -28,6 +28,8 @@ unsafe impl Zero for Line<[f32; 16]> {}
 unsafe impl Zero for Line<[u16; 32]> {}
 // SAFETY: as above.
 unsafe impl Zero for Line<[i8; 64]> {}
+// SAFETY: as above.
+unsafe impl Zero for Line<[i32; 16]> {}
 
 /// A way to store weights and to multiply them with activations.
 pub(crate) trait Element: Copy + Send + Sync + 'static {
@@ -95,6 +97,11 @@ pub(crate) trait Element: Copy + Send + Sync + 'static {
     /// weights over the columns that were summed, 0 for other formats; `excess` is
     /// [that](Element::excess) of the activations.
     fn value<S: Lanes>(s: S, sum: Self::Sum<S>, middles: &[i32; 16], excess: i32) -> S::F;
+    /// Whether `middles` matter.
+    #[inline(always)]
+    fn has_middles<S: Lanes>() -> bool {
+        false
+    }
     /// What sums of a converted row of activations are too large by, where weights are kept
     /// as unsigned integers; else 0.
     #[inline(always)]
@@ -138,8 +145,8 @@ pub(crate) trait Element: Copy + Send + Sync + 'static {
     );
 }
 
-/// Puts a row of weights into a lane of a block's lines. Gives the row's scale
-/// and tells the sum of the integers of each piece.
+/// Puts a row of weights, divided by its scale, into a lane of a block's lines, and tells the
+/// sum of the integers of each piece.
 #[inline(always)]
 pub(crate) fn put_row<S: Lanes, E: Element>(
     s: S,
@@ -147,15 +154,14 @@ pub(crate) fn put_row<S: Lanes, E: Element>(
     half: usize,
     lane: usize,
     row: &[f32],
+    scale: f32,
     mut middle: impl FnMut(usize, i32),
-) -> f32 {
-    let scale = E::scale(s, row);
+) {
     let inverse = inverse(scale);
     let pieces = lines.chunks_mut(E::PIECE.div_ceil(E::GROUP));
     for (piece, (lines, columns)) in pieces.zip(row.chunks(E::PIECE)).enumerate() {
         middle(piece, E::put_lane(s, lines, half, lane, columns, inverse));
     }
-    scale
 }
 
 /// One over a scale; 0 where it is 0, as it is for zeros alone.

@@ -376,6 +376,13 @@ impl Lanes for Avx2 {
         })
     }
     #[inline(always)]
+    fn widen_line(self, pairs: &[u32; WIDTH / 2]) -> F {
+        proven!([0, 4].map(|first| {
+            let pairs = _mm_loadu_si128(pairs.as_ptr().add(first).cast());
+            _mm256_castsi256_ps(_mm256_slli_epi32::<16>(_mm256_cvtepu16_epi32(pairs)))
+        }))
+    }
+    #[inline(always)]
     fn bytes(self, a: F, offset: u32, out: &mut [u32; WIDTH / 2]) {
         proven!({
             let offset = _mm256_set1_epi32(offset as i32);

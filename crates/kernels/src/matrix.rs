@@ -222,7 +222,9 @@ impl<E: Element> Kernel for PackBlock<'_, E> {
         for (row, values) in self.values.chunks(self.columns.max(1)).enumerate() {
             let (half, lane) = (row / 16, row % 16);
             let middle = |piece: usize, middle| self.middles[2 * piece + half][lane] = middle;
-            self.scales[half][lane] = put_row::<S, E>(s, self.lines, half, lane, values, middle);
+            let scale = E::scale(s, values);
+            put_row::<S, E>(s, self.lines, half, lane, values, scale, middle);
+            self.scales[half][lane] = scale;
         }
     }
 }

@@ -1,12 +1,13 @@
 //! Attention of one head: the softmax of the scores, and the values mixed by it.
 
-use super::tile::{Part, Tile, piece};
+use super::tile::{Part, Run, Tile, piece};
 use super::{Prefix, Span, row_length};
-use crate::cache::{Cached, Head, HeadCache, Scales};
-use crate::exp::exp_and_sum;
+use crate::cache::{Cached, HeadCache, Middles, Scales};
+use crate::exp::{SMALLEST, exp, exp_coarse};
 use crate::lanes::{Lanes, WIDTH};
 use crate::shared::SharedMut;
 use crate::tile::{BLOCK, Operands, ROWS, Sums, multiply};
+use std::ops::Range;
 
 /// One head of one sequence, or of several with one prefix and a row each.
 pub(super) struct Task<'a> {
@@ -25,12 +26,23 @@ pub(super) struct Task<'a> {
     pub(super) out: &'a SharedMut<'a, f32>,
 }
 
+/// Queries of a tile, converted.
+struct Queries<'a, E: Cached> {
+    groups: &'a [E::Group],
+    /// Groups of a row.
+    stride: usize,
+    /// See [`Element::excess`](crate::elements::Element::excess), of a row.
+    excess: [i32; ROWS],
+    /// What the scores of a row are multiplied with.
+    factors: [f32; ROWS],
+}
+
 /// Weights of the values, converted.
 struct Weights<'a> {
     words: &'a mut [u32],
     /// Words of a row.
     stride: usize,
-    /// See [`Element::excess`](crate::elements::Element::excess), of a row.
+    /// As of [`Queries`].
     excess: [i32; ROWS],
     /// What the mixed values of a row are multiplied with.
     factors: [f32; ROWS],
@@ -39,54 +51,99 @@ struct Weights<'a> {
 impl Task<'_> {
     #[inline(always)]
     pub(super) fn attend<S: Lanes, E: Cached>(&self, s: S, scores: &mut [f32], words: &mut [u32]) {
-        for span in self.spans {
-            // SAFETY: one task a cache, as no two spans share a sequence.
-            let cache = unsafe { self.own.part(span.sequence * self.stride + self.cache, 1) };
-            E::head(&cache[0]).ask(s, span.position);
-            // Half of these are in another core's cache.
-            for part in 0..3 {
-                ask(s, self.part(span.row, part));
+        let rows = match self.spans {
+            [span] => span.rows,
+            spans => spans.len(),
+        };
+        // What is appended to and what is appended come from memory and from another core, so
+        // they are asked for while the scores of the prefix are computed.
+        let mut to_ask = self.spans.iter();
+        for first in (0..rows).step_by(ROWS) {
+            let rows = (rows - first).min(ROWS);
+            let tile = self.tile::<E>(first, rows);
+            for row in 0..rows {
+                ask(s, self.part(self.place(&tile, row).0, 0));
             }
+            let piece = piece::<E>(self.head_dim);
+            let keys = tile.prefix_runs().flat_map(|run| run.keys().chunks(piece));
+            let mut ahead = keys.chain(tile.pieces(self.head_dim).take(1));
+            if let Some(lines) = ahead.next() {
+                ask(s, lines);
+            }
+            for run in tile.prefix_runs() {
+                self.ask_scales(s, &run);
+            }
+            let queries = self.queries(s, &tile, scores, &mut *words);
+            let seen = tile.seen();
+            let put = (&queries, &mut *scores, row_length(seen));
+            self.score(s, tile.prefix_runs(), &mut ahead, put, &mut to_ask);
+            for span in &mut to_ask {
+                self.ask_span::<S, E>(s, span);
+            }
+            if first == 0 {
+                self.append::<S, E>(s);
+            }
+            let tile = self.tile::<E>(first, rows);
+            let mut ahead = tile.pieces(self.head_dim);
+            ahead.next();
+            let put = (&queries, &mut *scores, row_length(seen));
+            self.score(s, tile.own_runs(), &mut ahead, put, &mut to_ask);
+            let weights = self.weigh(s, &tile, scores, &mut *words);
+            self.mix(s, &tile, &weights, &mut ahead);
         }
-        let mut own = [None; ROWS];
-        for (own, span) in own.iter_mut().zip(self.spans) {
-            // SAFETY: as above, and from here on each has one reference.
+    }
+
+    /// Asks for what is appended to the cache of a sequence, and where.
+    #[inline(always)]
+    fn ask_span<S: Lanes, E: Cached>(&self, s: S, span: &Span) {
+        let cache = E::head(self.own(span));
+        cache.ask(s, span.position);
+        for part in 1..3 {
+            ask(s, self.part(span.row, part));
+        }
+        let own = Part {
+            cache,
+            rows: 0..1,
+            positions: span.prefix.positions..span.position + 1,
+        };
+        for run in own.runs() {
+            self.ask_scales(s, &run);
+        }
+    }
+
+    #[inline(always)]
+    fn ask_scales<S: Lanes, E: Cached>(&self, s: S, run: &Run<E>) {
+        if E::SCALED {
+            ask(s, run.scales());
+        }
+        if E::has_middles::<S>() {
+            ask(s, run.middles());
+        }
+    }
+
+    /// The cache of a sequence.
+    fn own(&self, span: &Span) -> &HeadCache {
+        // SAFETY: one task a cache, as no two spans share a sequence; and `append`, which
+        // changes it, is called where no such reference is.
+        unsafe { &self.own.part(span.sequence * self.stride + self.cache, 1)[0] }
+    }
+
+    /// Appends the keys and values of all rows.
+    #[inline(always)]
+    fn append<S: Lanes, E: Cached>(&self, s: S) {
+        for span in self.spans {
+            // SAFETY: one task a cache, and there is no other reference here.
             let cache = unsafe { self.own.part(span.sequence * self.stride + self.cache, 1) };
             let cache = E::head_mut(&mut cache[0]);
             for row in 0..span.rows {
                 let (key, value) = (self.part(span.row + row, 1), self.part(span.row + row, 2));
                 cache.append(s, span.position + row, key, value);
             }
-            *own = Some(&*cache);
-        }
-        let rows = match self.spans {
-            [span] => span.rows,
-            spans => spans.len(),
-        };
-        for first in (0..rows).step_by(ROWS) {
-            let tile = self.tile(&own, first, (rows - first).min(ROWS));
-            let mut ahead = tile.pieces(self.head_dim);
-            if E::SCALED {
-                tile.runs().for_each(|run| ask(s, run.scales()));
-            }
-            let mut asked = 0;
-            while asked < piece::<E>(self.head_dim) {
-                let Some(lines) = ahead.next() else { break };
-                ask(s, lines);
-                asked += lines.len();
-            }
-            let weights = self.weigh(s, &tile, scores, &mut *words, &mut ahead);
-            self.mix(s, &tile, &weights, &mut ahead);
         }
     }
 
     /// The tile of `rows` queries from `first` on.
-    fn tile<'a, E: Cached>(
-        &'a self,
-        caches: &[Option<&'a Head<E>>; ROWS],
-        first: usize,
-        rows: usize,
-    ) -> Tile<'a, E> {
+    fn tile<E: Cached>(&self, first: usize, rows: usize) -> Tile<'_, E> {
         let Prefix { index, positions } = self.spans[0].prefix;
         let prefix = (positions > 0).then(|| Part {
             cache: E::head(&self.shared[index * self.stride + self.cache]),
@@ -94,13 +151,13 @@ impl Task<'_> {
             positions: 0..positions,
         });
         let own = std::array::from_fn(|i| {
-            let (cache, span) = (caches[i]?, self.spans.get(i)?);
+            let span = self.spans.get(i)?;
             let (rows, end) = match self.spans {
                 [_] => (0..rows, span.position + first + rows),
                 _ => (i..i + 1, span.position + 1),
             };
             Some(Part {
-                cache,
+                cache: E::head(self.own(span)),
                 rows,
                 positions: positions..end,
             })
@@ -128,21 +185,20 @@ impl Task<'_> {
         &self.qkv[start * self.head_dim..][..self.head_dim]
     }
 
-    /// The softmax of the scores, but for the division.
+    /// The queries, divided by the root of their length.
     #[inline(always)]
-    fn weigh<'a, 'b, S: Lanes, E: Cached>(
+    fn queries<'a, S: Lanes, E: Cached>(
         &self,
         s: S,
         tile: &Tile<E>,
-        scores: &mut [f32],
+        scratch: &mut [f32],
         words: &'a mut [u32],
-        ahead: &mut impl Iterator<Item = &'b [[E::Line; 2]]>,
-    ) -> Weights<'a> {
+    ) -> Queries<'a, E> {
         let root = (self.head_dim as f32).sqrt();
-        let groups = self.head_dim.div_ceil(E::GROUP);
-        let query = &mut scores[..self.head_dim];
+        let stride = self.head_dim.div_ceil(E::GROUP);
+        let query = &mut scratch[..self.head_dim];
         let (mut excess, mut factors) = ([0; ROWS], [0.0; ROWS]);
-        for (row, words) in (0..tile.rows).zip(words.chunks_mut(groups * E::WORDS)) {
+        for (row, words) in (0..tile.rows).zip(words.chunks_mut(stride * E::WORDS)) {
             let (at, _) = self.place(tile, row);
             for (scaled, q) in query.iter_mut().zip(self.part(at, 0)) {
                 *scaled = q / root;
@@ -150,15 +206,38 @@ impl Task<'_> {
             factors[row] = E::convert(s, query, words);
             excess[row] = E::excess(s, words);
         }
-        let (seen, x) = (tile.seen(), E::groups(words));
-        let mut sums = [[E::zero(s); 2]; ROWS];
+        Queries {
+            groups: E::groups(words),
+            stride,
+            excess,
+            factors,
+        }
+    }
+
+    /// The scores of queries with the keys of some runs: `scores` of each row are `length`
+    /// apart. With each block asks for a part of what is `ahead`, and for what is appended to
+    /// one of the sequences `to_ask`.
+    #[inline(always)]
+    fn score<'a, 'b, S: Lanes, E: Cached>(
+        &self,
+        s: S,
+        runs: impl Iterator<Item = Run<'b, E>>,
+        ahead: &mut impl Iterator<Item = &'b [[E::Line; 2]]>,
+        (queries, scores, length): (&Queries<E>, &mut [f32], usize),
+        to_ask: &mut impl Iterator<Item = &'a Span>,
+    ) {
+        let (groups, mut sums) = (queries.stride, [[E::zero(s); 2]; ROWS]);
         let piece = piece::<E>(self.head_dim);
-        for run in tile.runs() {
-            let x = &x[run.rows.start * groups..];
-            let (mut position, mut scales) = (run.all().start, run.scales());
+        for run in runs {
+            let x = &queries.groups[run.rows.start * groups..];
+            let mut position = run.all().start;
+            let (mut scales, mut middles) = (run.scales(), run.middles());
             for piece in run.keys().chunks(piece) {
                 let mut next = ahead.next().unwrap_or_default().chunks(groups);
                 for lines in piece.chunks(groups) {
+                    if let Some(span) = to_ask.next() {
+                        self.ask_span::<S, E>(s, span);
+                    }
                     let sums = &mut sums[run.rows.clone()];
                     let operands = Operands::<E> {
                         lines,
@@ -168,29 +247,38 @@ impl Task<'_> {
                     };
                     multiply(s, operands, false, sums);
                     for (row, halves) in run.rows.clone().zip(&*sums) {
-                        let scores = &mut scores[row * row_length(seen)..][position..];
-                        let from = (excess[row], factors[row]);
-                        put_scores::<S, E>(s, halves, scales, from, scores);
+                        let scores = &mut scores[row * length..][position..];
+                        let from = (queries.excess[row], queries.factors[row]);
+                        put_scores::<S, E>(s, halves, (scales, middles), from, scores);
                     }
                     position += BLOCK;
                     scales = scales.get(BLOCK / WIDTH..).unwrap_or_default();
+                    middles = middles.get(BLOCK / WIDTH..).unwrap_or_default();
                 }
             }
         }
+    }
+
+    /// The softmax of the scores, but for the division.
+    #[inline(always)]
+    fn weigh<'a, S: Lanes, E: Cached>(
+        &self,
+        s: S,
+        tile: &Tile<E>,
+        scores: &mut [f32],
+        words: &'a mut [u32],
+    ) -> Weights<'a> {
+        let (mut excess, mut factors) = ([0; ROWS], [0.0; ROWS]);
+        let seen = tile.seen();
         let stride = row_length(seen.div_ceil(E::GROUP) * E::WORDS);
         for part in tile.own.iter().flatten() {
             for row in part.rows.clone() {
                 let (_, position) = self.place(tile, row);
-                let weights = &mut scores[row * row_length(seen)..][..part.positions.end];
-                let (own, later) = weights.split_at_mut(position + 1);
-                let sum = exp_and_sum(s, own, E::GROUP > 1);
-                later.fill(0.0);
-                let mut largest = 0.0_f32;
-                if E::SCALED {
-                    for run in tile.prefix.iter().chain([part]).flat_map(Part::runs) {
-                        largest = largest.max(scale(s, &mut weights[run.all()], run.scales()));
-                    }
-                }
+                let weights = &mut scores[row * row_length(seen)..];
+                let weights = &mut weights[..part.positions.end.next_multiple_of(WIDTH)];
+                weights[position + 1..].fill(f32::NEG_INFINITY);
+                let runs = tile.prefix_runs().chain(part.runs());
+                let (sum, largest) = exponentials(s, weights, runs);
                 let count = weights.len().div_ceil(E::GROUP) * E::WORDS;
                 let words = &mut words[row * stride..][..count];
                 factors[row] = E::convert_positive(s, weights, largest, words) / sum;
@@ -264,37 +352,57 @@ fn ask<S: Lanes, T>(s: S, values: &[T]) {
 fn put_scores<S: Lanes, E: Cached>(
     s: S,
     halves: &Sums<S, E>,
-    scales: &[Scales],
+    (scales, middles): (&[Scales], &[Middles]),
     (excess, factor): (i32, f32),
     scores: &mut [f32],
 ) {
-    let lines = scores.as_chunks_mut().0.iter_mut().zip(scales);
-    for (sum, (scores, scales)) in halves.iter().zip(lines) {
-        let mut value = E::value(s, *sum, &scales.middles, excess);
+    let lines = scores.as_chunks_mut().0.iter_mut();
+    let lines = lines.zip(scales.iter().zip(middles));
+    for (sum, (scores, (scales, middles))) in halves.iter().zip(lines) {
+        let mut value = E::value(s, *sum, &middles.0, excess);
         if E::SCALED {
-            value = s.mul(value, s.mul(s.load(&scales.keys), s.splat(factor)));
+            value = s.mul(value, s.mul(s.widen_line(&scales.keys), s.splat(factor)));
         }
         s.store(value, scores);
     }
 }
 
-/// Multiplies weights by the scales of their values, and gives the largest.
+/// Replaces each score by `exp(score - largest)`, times the scale of its value where there
+/// are such; scores of whole lines, those after the last minus infinity. Gives the sum of the
+/// exponentials and the largest product. Sixteen running sums, one a lane, joined pairwise.
 #[inline(always)]
-fn scale<S: Lanes>(s: S, weights: &mut [f32], scales: &[Scales]) -> f32 {
-    let (lines, rest) = weights.as_chunks_mut::<WIDTH>();
-    let (whole, last) = scales.split_at(lines.len());
-    let mut largest = s.splat(0.0);
-    for (line, scales) in lines.iter_mut().zip(whole) {
-        let scaled = s.mul(s.load(line), s.load(&scales.values));
-        largest = s.max(largest, scaled);
-        s.store(scaled, line);
+fn exponentials<'a, S: Lanes, E: Cached>(
+    s: S,
+    scores: &mut [f32],
+    runs: impl Iterator<Item = Run<'a, E>>,
+) -> (f32, f32) {
+    let lines = scores.as_chunks_mut::<WIDTH>().0;
+    let mut largest = s.splat(f32::MIN);
+    for line in &*lines {
+        largest = s.max(largest, s.load(line));
     }
-    let mut largest = s.largest(largest);
-    for (weight, scale) in rest.iter_mut().zip(last.iter().flat_map(|l| l.values)) {
-        *weight *= scale;
-        largest = largest.max(*weight);
+    let most = s.splat(s.largest(largest));
+    let (mut sum, mut largest) = (s.splat(0.0), s.splat(0.0));
+    for run in runs {
+        let Range { start, end } = run.all();
+        let lines = &mut lines[start / WIDTH..end.div_ceil(WIDTH)];
+        for (line, scales) in lines.iter_mut().zip(run.scales()) {
+            let x = s.sub(s.load(line), most);
+            let mut e = if E::GROUP > 1 {
+                exp_coarse(s, x)
+            } else {
+                exp(s, x)
+            };
+            sum = s.add(sum, e);
+            if E::SCALED {
+                // Where nothing is seen, another sequence may have left any scale.
+                e = s.keep_from(s.mul(e, s.widen_line(&scales.values)), x, SMALLEST);
+                largest = s.max(largest, e);
+            }
+            s.store(e, line);
+        }
     }
-    largest
+    (s.sum(sum), s.largest(largest))
 }
 
 /// Writes the first lanes, as many as `out` has room for.

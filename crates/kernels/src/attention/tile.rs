@@ -1,6 +1,6 @@
 //! What some queries that are taken together look at.
 
-use crate::cache::{Cached, Head, Scales};
+use crate::cache::{Cached, Head, Middles, Scales};
 use crate::tile::{BLOCK, ROWS};
 use std::ops::Range;
 
@@ -12,20 +12,19 @@ pub(super) struct Part<'a, E: Cached> {
     pub(super) positions: Range<usize>,
 }
 
-impl<E: Cached> Part<'_, E> {
+impl<'a, E: Cached> Part<'a, E> {
     /// The stripes of the cache that its positions lie in.
     #[inline(always)]
     fn stripes(&self) -> Range<usize> {
-        let Range { start, end } = self.positions;
-        start / self.cache.stripe..end.div_ceil(self.cache.stripe)
+        self.cache.stripes(&self.positions)
     }
 
     /// Its positions in a stripe; `None` where there are none.
     #[inline(always)]
-    fn run(&self, stripe: usize) -> Option<Run<'_, E>> {
-        let before = stripe * self.cache.stripe;
+    fn run(&self, stripe: usize) -> Option<Run<'a, E>> {
+        let before = self.cache.start(stripe);
         let start = self.positions.start.max(before);
-        let end = self.positions.end.min(before + self.cache.stripe);
+        let end = self.positions.end.min(self.cache.start(stripe + 1));
         (start < end).then(|| Run {
             cache: self.cache,
             rows: self.rows.clone(),
@@ -35,7 +34,7 @@ impl<E: Cached> Part<'_, E> {
     }
 
     /// All its positions, stripe by stripe.
-    pub(super) fn runs(&self) -> impl Iterator<Item = Run<'_, E>> {
+    pub(super) fn runs(&self) -> impl Iterator<Item = Run<'a, E>> {
         self.stripes().filter_map(|stripe| self.run(stripe))
     }
 }
@@ -53,13 +52,18 @@ impl<'a, E: Cached> Run<'a, E> {
     /// The positions, counted from the start of the sequence.
     #[inline(always)]
     pub(super) fn all(&self) -> Range<usize> {
-        let before = self.stripe * self.cache.stripe;
+        let before = self.cache.start(self.stripe);
         before + self.positions.start..before + self.positions.end
     }
 
     #[inline(always)]
     pub(super) fn scales(&self) -> &'a [Scales] {
         self.cache.scales(self.stripe, &self.positions)
+    }
+
+    #[inline(always)]
+    pub(super) fn middles(&self) -> &'a [Middles] {
+        self.cache.middles(self.stripe, &self.positions)
     }
 
     /// Whole blocks of keys.
@@ -90,6 +94,21 @@ impl<'a, E: Cached> Tile<'a, E> {
     /// memory: a stripe of all sequences after the other.
     #[inline(always)]
     pub(super) fn runs(&self) -> Runs<'_, 'a, E> {
+        Runs {
+            prefix: self.prefix.as_ref().map_or(0..0, Part::stripes),
+            ..self.own_runs()
+        }
+    }
+
+    /// What is read of the prefix.
+    #[inline(always)]
+    pub(super) fn prefix_runs(&self) -> impl Iterator<Item = Run<'a, E>> {
+        self.prefix.iter().flat_map(Part::runs)
+    }
+
+    /// What is read of what comes after it.
+    #[inline(always)]
+    pub(super) fn own_runs(&self) -> Runs<'_, 'a, E> {
         let (mut first, mut end) = (usize::MAX, 0);
         for part in self.own.iter().flatten() {
             let stripes = part.stripes();
@@ -97,17 +116,18 @@ impl<'a, E: Cached> Tile<'a, E> {
         }
         Runs {
             tile: self,
-            prefix: self.prefix.as_ref().map_or(0..0, Part::stripes),
+            prefix: 0..0,
             own: first..end,
             row: 0,
         }
     }
 
-    /// What is read, in order, in pieces of a few kilobytes.
+    /// What is read after the keys of the prefix, in order, in pieces of a few kilobytes:
+    /// keys, then values.
     #[inline(always)]
     pub(super) fn pieces(&self, head_dim: usize) -> Pieces<'_, 'a, E> {
         Pieces {
-            runs: self.runs(),
+            runs: self.own_runs(),
             pass: 0,
             passes: head_dim.div_ceil(BLOCK),
             size: piece::<E>(head_dim),
@@ -162,7 +182,7 @@ impl<'a, E: Cached> Iterator for Runs<'a, '_, E> {
 /// See [`Tile::pieces`].
 pub(super) struct Pieces<'a, 'b, E: Cached> {
     runs: Runs<'a, 'b, E>,
-    /// 0 for the keys, then one for each block of values.
+    /// 0 for keys, then one for each block of values.
     pass: usize,
     passes: usize,
     size: usize,
@@ -170,11 +190,9 @@ pub(super) struct Pieces<'a, 'b, E: Cached> {
     rest: &'a [[E::Line; 2]],
 }
 
-impl<'a, E: Cached> Iterator for Pieces<'a, '_, E> {
-    type Item = &'a [[E::Line; 2]];
-
+impl<'a, E: Cached> Pieces<'a, '_, E> {
     #[inline(always)]
-    fn next(&mut self) -> Option<Self::Item> {
+    pub(super) fn part(&mut self, most: usize) -> Option<&'a [[E::Line; 2]]> {
         while self.rest.is_empty() {
             match self.runs.next() {
                 Some(run) if self.pass == 0 => self.rest = run.keys(),
@@ -186,9 +204,18 @@ impl<'a, E: Cached> Iterator for Pieces<'a, '_, E> {
                 }
             }
         }
-        let (piece, rest) = self.rest.split_at(self.size.min(self.rest.len()));
+        let (part, rest) = self.rest.split_at(most.min(self.rest.len()));
         self.rest = rest;
-        Some(piece)
+        Some(part)
+    }
+}
+
+impl<'a, E: Cached> Iterator for Pieces<'a, '_, E> {
+    type Item = &'a [[E::Line; 2]];
+
+    #[inline(always)]
+    fn next(&mut self) -> Option<Self::Item> {
+        self.part(self.size)
     }
 }
 

@@ -94,6 +94,10 @@ impl<const BYTES: usize> Element for Integers<BYTES> {
         }
     }
     #[inline(always)]
+    fn has_middles<S: Lanes>() -> bool {
+        !unsigned::<S, BYTES>()
+    }
+    #[inline(always)]
     fn excess<S: Lanes>(_: S, words: &[u32]) -> i32 {
         if !unsigned::<S, BYTES>() {
             return 0;
