@@ -101,6 +101,17 @@ fn filters_keep_what_was_computed_by_hand() {
         None,
         &normed([0.0, 0.4, 0.1, 0.3, 0.14, 0.0]),
     );
+    let options = SamplerOptions {
+        top_p: 0.9,
+        min_p: 0.3,
+        ..SamplerOptions::UNCHANGED
+    };
+    check(
+        options,
+        &logits(),
+        None,
+        &normed([0.0, 0.4, 0.0, 0.3, 0.14, 0.0]),
+    );
     // Top-p after top-k looks at the probabilities that top-k leaves.
     let options = SamplerOptions {
         top_k: 3,
@@ -178,6 +189,11 @@ fn top_p_and_top_k_of_many_equal_a_full_sort() {
                 let mut found = weights.clone();
                 filters::top_p(isa, &mut found, p);
                 same(&found, count, &format!("top-p {p} of {}", isa.name()));
+                let near = count.saturating_sub(2)..(count + 2).min(likely);
+                for at in near.chain((0..likely).step_by(501)) {
+                    let kept = filters::in_top_p(isa, &weights, sorted[at] as u32, p);
+                    assert_eq!(kept, at < count, "{index}, top-p {p}: {at} of {count}");
+                }
             }
         }
         for k in [1, 2, 50, 2999, 3000, 5000] {
@@ -202,6 +218,8 @@ fn ties_at_the_cut_go_to_smaller_ids() {
         (0.99, 4),
     ] {
         let mut weights = [0.25; 4];
+        let kept_each = [0, 1, 2, 3].map(|id| filters::in_top_p(Isa::detect(), &weights, id, p));
+        assert_eq!(kept_each, [0, 1, 2, 3].map(|id| id < kept), "{p}");
         filters::top_p(Isa::detect(), &mut weights, p);
         let expected = [0, 1, 2, 3].map(|id| if id < kept { 0.25 } else { 0.0 });
         assert_eq!(weights, expected, "{p}");

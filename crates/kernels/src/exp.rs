@@ -77,11 +77,10 @@ pub fn silu_coarse<S: Lanes>(s: S, x: S::F) -> S::F {
     s.mul(x, s.reciprocal(s.add(s.splat(1.0), e)))
 }
 
-/// Replaces each value by `exp(value - largest)`, [coarse](exp_coarse) or not, and
-/// returns their sum. Sixteen running sums, one a lane, joined pairwise. Values that
-/// are minus infinity become 0.
+/// Replaces each value by `exp(value - largest)` and returns their sum. Sixteen running
+/// sums, one a lane, joined pairwise. Values that are minus infinity become 0.
 #[inline(always)]
-pub fn exp_and_sum<S: Lanes>(s: S, values: &mut [f32], coarse: bool) -> f32 {
+fn exp_and_sum<S: Lanes>(s: S, values: &mut [f32]) -> f32 {
     let (lines, rest) = values.as_chunks_mut::<WIDTH>();
     let mut tail = [f32::NEG_INFINITY; WIDTH];
     tail[..rest.len()].copy_from_slice(rest);
@@ -92,8 +91,7 @@ pub fn exp_and_sum<S: Lanes>(s: S, values: &mut [f32], coarse: bool) -> f32 {
     let largest = s.splat(s.largest(largest).max(f32::MIN));
     let mut sum = s.splat(0.0);
     for line in lines.iter_mut().chain(std::iter::once(&mut tail)) {
-        let x = s.sub(s.load(line), largest);
-        let e = if coarse { exp_coarse(s, x) } else { exp(s, x) };
+        let e = exp(s, s.sub(s.load(line), largest));
         s.store(e, line);
         sum = s.add(sum, e);
     }
@@ -107,7 +105,7 @@ impl Kernel for Softmax<'_> {
     type Output = ();
     #[inline(always)]
     fn run<S: Lanes>(self, s: S) {
-        let scale = 1.0 / exp_and_sum(s, self.0, false);
+        let scale = 1.0 / exp_and_sum(s, self.0);
         for x in self.0 {
             *x *= scale;
         }

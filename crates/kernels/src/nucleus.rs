@@ -60,6 +60,25 @@ fn sum_from<S: Lanes>(s: S, weights: &[f32], least: f32) -> f64 {
     total
 }
 
+struct SumOver<'a> {
+    weights: &'a [f32],
+    limit: f32,
+}
+
+impl Kernel for SumOver<'_> {
+    type Output = f64;
+    #[inline(always)]
+    fn run<S: Lanes>(self, s: S) -> f64 {
+        sum_from(s, self.weights, self.limit.next_up())
+    }
+}
+
+/// The sum of the weights that are larger than `limit`; neither is negative, and the weights
+/// are finite.
+pub fn sum_over(isa: Isa, weights: &[f32], limit: f32) -> f64 {
+    isa.run(SumOver { weights, limit })
+}
+
 /// A `least` so that the largest weights, as few as sum up to `sum`, are those that
 /// are larger, with one that is not smaller or several that are equal to it. And
 /// the sum of the larger ones, but for a single last one. 0 where even all do not

@@ -1,7 +1,7 @@
 //! The nucleus against a full sort in f64, on every instruction set.
 
 use kernels::Isa;
-use kernels::nucleus::nucleus;
+use kernels::nucleus::{nucleus, sum_over};
 
 #[test]
 fn every_instruction_set_finds_the_cut_of_a_full_sort() {
@@ -39,6 +39,8 @@ fn every_instruction_set_finds_the_cut_of_a_full_sort() {
                 let larger = weights.iter().filter(|w| **w > expected);
                 let larger: f64 = larger.map(|w| f64::from(*w)).sum();
                 assert!((above - larger).abs() <= 1e-6 * total, "{above} {larger}");
+                let over = sum_over(isa, weights, expected);
+                assert!((over - larger).abs() <= 1e-6 * total, "{over} {larger}");
             }
             let (least, _) = nucleus(isa, weights, 2.0 * total + 1.0);
             assert_eq!(least, 0.0, "more than all together");

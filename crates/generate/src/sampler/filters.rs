@@ -4,12 +4,20 @@
 //! those after [`softmax`](kernels::exp::softmax) at weights, which are in
 //! proportion to probabilities, where 0 means it.
 
+use super::SamplerError;
 use kernels::Isa;
-use kernels::nucleus::nucleus;
+use kernels::nucleus::{nucleus, sum_over};
 
 /// Copies `logits` to `out`, but for ids where the mask, of the same length, is
 /// false.
-pub fn allow(logits: &[f32], mask: Option<&[bool]>, out: &mut Vec<f32>) {
+///
+/// # Errors
+/// [`SamplerError::NotANumber`] and [`SamplerError::NothingAllowed`].
+pub fn allow(
+    logits: &[f32],
+    mask: Option<&[bool]>,
+    out: &mut Vec<f32>,
+) -> Result<(), SamplerError> {
     out.clear();
     match mask {
         Some(mask) => {
@@ -19,6 +27,14 @@ pub fn allow(logits: &[f32], mask: Option<&[bool]>, out: &mut Vec<f32>) {
         }
         None => out.extend(logits),
     }
+    let damaged = |logit: &f32| logit.is_nan() | (*logit == f32::INFINITY);
+    if out.iter().fold(false, |any, logit| any | damaged(logit)) {
+        return Err(SamplerError::NotANumber);
+    }
+    if out.iter().all(|logit| *logit == f32::NEG_INFINITY) {
+        return Err(SamplerError::NothingAllowed);
+    }
+    Ok(())
 }
 
 /// Divides positive logits of ids in `recent` by `penalty` and multiplies the
@@ -81,10 +97,28 @@ pub fn top_p(isa: Isa, weights: &mut [f32], p: f32) {
     cut(weights, least, equals.ceil().max(1.0) as usize);
 }
 
+/// Whether [`top_p`] would keep the weight of `id`: it does where the weights before it, the
+/// larger ones and its equals of smaller ids, do not have the share `p`.
+pub fn in_top_p(isa: Isa, weights: &[f32], id: u32, p: f32) -> bool {
+    let (before, rest) = weights.split_at(id as usize);
+    let weight = rest[0];
+    let equals = before.iter().filter(|other| **other == weight).count();
+    let larger = sum_over(isa, weights, weight);
+    larger + equals as f64 * f64::from(weight) < f64::from(p) * sum_over(isa, weights, 0.0)
+}
+
 /// Keeps weights that are at least `p` times the largest.
 pub fn min_p(weights: &mut [f32], p: f32) {
-    let largest = weights.iter().copied().fold(0.0, f32::max);
-    cut(weights, p * largest, usize::MAX);
+    cut(weights, p * largest(weights), usize::MAX);
+}
+
+/// Whether [`min_p`] would keep the weight of `id`.
+pub fn in_min_p(weights: &[f32], id: u32, p: f32) -> bool {
+    weights[id as usize] >= p * largest(weights)
+}
+
+fn largest(weights: &[f32]) -> f32 {
+    weights.iter().copied().fold(0.0, f32::max)
 }
 
 /// Keeps weights over `least`, and the first so many that are equal to it.
