@@ -1,6 +1,6 @@
 //! Rows of activations in the form that a weight format multiplies.
 
-use crate::elements::{Bf16, Element, F32, Int8};
+use crate::elements::{Bf16, Element, F32, Int8, WideBf16};
 use crate::isa::Kernel;
 use crate::lanes::Lanes;
 use crate::matrix::WeightFormat;
@@ -8,7 +8,7 @@ use crate::norm::layer_norm;
 use crate::shared::SharedMut;
 use crate::team::Team;
 
-/// Up to `rows` rows of `columns` f32 values, kept as f32, as bf16 pairs or as
+/// Up to `rows` rows of `columns` f32 values, kept as f32, as bf16 or as
 /// integers with a scale, as the weights that they will meet ask for. All memory
 /// is taken when it is made.
 pub struct Activations {
@@ -31,7 +31,8 @@ impl Activations {
     pub fn new(format: WeightFormat, rows: usize, columns: usize, threads: usize) -> Self {
         let (stride, pieces) = match format {
             WeightFormat::F32 => shape::<F32>(columns),
-            WeightFormat::Bf16 => shape::<Bf16>(columns),
+            // Room for either form: which one, the instruction set decides.
+            WeightFormat::Bf16 => shape::<WideBf16>(columns),
             WeightFormat::Int8 => shape::<Int8>(columns),
         };
         Self {
@@ -166,6 +167,7 @@ impl Kernel for ConvertRow<'_> {
         };
         match self.format {
             WeightFormat::F32 => pieces::<S, F32>(s, x, self.words, self.scales),
+            WeightFormat::Bf16 if S::WIDE => pieces::<S, WideBf16>(s, x, self.words, self.scales),
             WeightFormat::Bf16 => pieces::<S, Bf16>(s, x, self.words, self.scales),
             WeightFormat::Int8 => pieces::<S, Int8>(s, x, self.words, self.scales),
         }

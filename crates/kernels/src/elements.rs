@@ -5,15 +5,17 @@
 //! columns of one row of activations, which every lane of a line multiplies.
 //!
 //! - [`F32`]: one column a line; exact f32.
-//! - [`Bf16`]: two columns; products of bf16 by bf16, sums in f32.
+//! - [`Bf16`] and [`WideBf16`]: two columns; products of bf16 by bf16, sums in f32.
 //! - [`Int8`] and [`Int8Fine`]: four columns; weights of eight bits with one scale a row,
 //!   activations of one byte or two with scales, sums are exact integers.
 
 mod integers;
+mod pairs;
 
 pub use integers::{Int8, Int8Fine};
+pub use pairs::{Bf16, WideBf16};
 
-use crate::lanes::{Lanes, WIDTH, f32_to_bf16, load_part};
+use crate::lanes::{Lanes, WIDTH};
 use crate::matrix::WeightFormat;
 use crate::memory::Zero;
 
@@ -236,96 +238,6 @@ impl Element for F32 {
     #[inline(always)]
     fn put_column<S: Lanes>(_: S, line: &mut Self::Line, _: usize, lanes: &[f32; WIDTH], _: f32) {
         line.0 = *lanes;
-    }
-}
-
-/// Products of bf16, sums in f32.
-#[derive(Clone, Copy, Debug)]
-pub struct Bf16;
-
-impl Element for Bf16 {
-    type Line = Line<[u16; 32]>;
-    type Group = u32;
-    type Sum<S: Lanes> = S::F;
-    const GROUP: usize = 2;
-    const WORDS: usize = 1;
-    const SCALED: bool = false;
-    const FORMAT: WeightFormat = WeightFormat::Bf16;
-
-    #[inline(always)]
-    fn zero<S: Lanes>(s: S) -> S::F {
-        s.splat(0.0)
-    }
-    #[inline(always)]
-    fn dot<S: Lanes>(s: S, sum: S::F, line: &Self::Line, x: &u32) -> S::F {
-        s.dot_bf16(sum, &line.0, *x)
-    }
-    #[inline(always)]
-    fn four<S: Lanes>(
-        s: S,
-        lines: &[[Self::Line; 2]],
-        half: usize,
-        x: &[u32],
-        stride: usize,
-        next: [Option<*const u32>; 2],
-        sums: [S::F; 4],
-    ) -> Option<[S::F; 4]> {
-        let right = half_of(lines, half);
-        s.multiply_four_pairs(x, stride, right, next, sums)
-    }
-    #[inline(always)]
-    fn value<S: Lanes>(_: S, sum: S::F, _: &[i32; 16], _: i32) -> S::F {
-        sum
-    }
-    #[inline(always)]
-    fn convert<S: Lanes>(s: S, row: &[f32], words: &mut [u32]) -> f32 {
-        let (lines, rest) = row.as_chunks::<WIDTH>();
-        let pairs = words.as_chunks_mut().0;
-        for (out, line) in pairs.iter_mut().zip(lines) {
-            s.narrow_line(s.load(line), out);
-        }
-        if !rest.is_empty() {
-            let mut out = [0; WIDTH / 2];
-            s.narrow_line(load_part(s, rest), &mut out);
-            let words = &mut words[lines.len() * out.len()..][..rest.len().div_ceil(2)];
-            words.copy_from_slice(&out[..words.len()]);
-        }
-        1.0
-    }
-    #[inline(always)]
-    fn groups(words: &[u32]) -> &[u32] {
-        words
-    }
-    #[inline(always)]
-    fn put_lane<S: Lanes>(
-        s: S,
-        lines: &mut [[Self::Line; 2]],
-        half: usize,
-        lane: usize,
-        columns: &[f32],
-        _: f32,
-    ) -> i32 {
-        let pairs = lines.chunks_mut(WIDTH / 2);
-        for (lines, columns) in pairs.zip(columns.chunks(WIDTH)) {
-            let mut words = [0; WIDTH / 2];
-            s.narrow_line(load_part(s, columns), &mut words);
-            for (line, word) in lines.iter_mut().zip(words) {
-                line[half].0.as_chunks_mut().0[lane] = [word as u16, (word >> 16) as u16];
-            }
-        }
-        0
-    }
-    #[inline(always)]
-    fn put_column<S: Lanes>(
-        _: S,
-        line: &mut Self::Line,
-        column: usize,
-        lanes: &[f32; WIDTH],
-        _: f32,
-    ) {
-        for (pair, x) in line.0.as_chunks_mut::<2>().0.iter_mut().zip(lanes) {
-            pair[column] = f32_to_bf16(*x);
-        }
     }
 }
 

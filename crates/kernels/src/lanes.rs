@@ -66,6 +66,14 @@ pub trait Lanes: Copy + Send + Sync {
     /// `acc[lane] + w[2 lane] * x[0] + w[2 lane + 1] * x[1]`, where `w` and the
     /// two halves of `x` (low half first) are bf16 and the sum is f32.
     fn dot_bf16(self, acc: Self::F, w: &[u16; 32], x: u32) -> Self::F;
+    /// Whether activations of bf16 are kept as f32, for [`dot_wide`](Self::dot_wide).
+    const WIDE: bool = false;
+    /// [`dot_bf16`](Self::dot_bf16) where the halves of `x` are the bits of f32 values that
+    /// bf16 can hold.
+    #[inline(always)]
+    fn dot_wide(self, acc: Self::F, w: &[u16; 32], x: &[u32; 2]) -> Self::F {
+        self.dot_bf16(acc, w, x[0] >> 16 | x[1])
+    }
 
     /// [`load`](Self::load) of the bits of f32 values.
     #[inline(always)]
@@ -228,10 +236,10 @@ pub trait Lanes: Copy + Send + Sync {
     ) -> Option<[Self::F; 6]> {
         None
     }
-    /// [`multiply_four`](Self::multiply_four) of pairs of bf16, which follow one
-    /// another in a row, by each second line.
+    /// [`multiply_four`](Self::multiply_four) of f32 values, each two of which belong to a
+    /// line of pairs of bf16, by each second line.
     #[inline(always)]
-    fn multiply_four_pairs(
+    fn multiply_four_wide(
         self,
         _left: &[u32],
         _row_step: usize,

@@ -6,7 +6,7 @@ mod two_shorts;
 mod twos;
 
 use crate::lanes::{Lanes, WIDTH};
-use products::{multiply_four, multiply_four_pairs, multiply_six, operands};
+use products::{multiply_four, multiply_four_wide, multiply_six, operands};
 use std::arch::x86_64::*;
 use two_bytes::multiply_twos_of_bytes;
 use two_shorts::multiply_twos_of_shorts;
@@ -40,6 +40,7 @@ impl Lanes for Avx2 {
     const TILE: usize = 2;
     const MIDDLE: u32 = 64;
     const SIGNED: bool = true;
+    const WIDE: bool = true;
     const HEIGHT: usize = 4;
     const LINES: usize = 1;
     const TALL: usize = 6;
@@ -136,11 +137,13 @@ impl Lanes for Avx2 {
     }
     #[inline(always)]
     fn dot_bf16(self, acc: F, w: &[u16; 32], x: u32) -> F {
+        self.dot_wide(acc, w, &[x << 16, x & 0xffff_0000])
+    }
+    #[inline(always)]
+    fn dot_wide(self, acc: F, w: &[u16; 32], x: &[u32; 2]) -> F {
         proven!({
             let keep = _mm256_set1_epi32(0xffff_0000_u32 as i32);
-            let pair = _mm256_set1_epi32(x as i32);
-            let low = _mm256_castsi256_ps(_mm256_slli_epi32::<16>(pair));
-            let high = _mm256_castsi256_ps(_mm256_and_si256(pair, keep));
+            let [low, high] = x.map(|x| _mm256_set1_ps(f32::from_bits(x)));
             let mut sums = acc;
             for (half, sum) in sums.iter_mut().enumerate() {
                 let w = _mm256_loadu_si256(w.as_ptr().add(16 * half).cast());
@@ -192,7 +195,7 @@ impl Lanes for Avx2 {
         }
     }
     #[inline(always)]
-    fn multiply_four_pairs(
+    fn multiply_four_wide(
         self,
         left: &[u32],
         row_step: usize,
@@ -200,9 +203,9 @@ impl Lanes for Avx2 {
         next: [Option<*const u32>; 2],
         sums: [F; 4],
     ) -> Option<[F; 4]> {
-        let (at, count) = operands::<2>(4, left, [row_step, 1], right, next);
-        // SAFETY: as above.
-        Some(unsafe { multiply_four_pairs(at, row_step, count, sums) })
+        let (at, count) = operands::<2>(4, left, [row_step, 2], right, next);
+        // SAFETY: as above; a row is whole pairs, so that the last one's second is there too.
+        Some(unsafe { multiply_four_wide(at, row_step, count, sums) })
     }
     #[inline(always)]
     fn multiply_twos_of_bytes(

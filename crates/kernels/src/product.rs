@@ -10,7 +10,7 @@
 //! the core's cache while all tiles pass by.
 
 use crate::activations::Activations;
-use crate::elements::Element;
+use crate::elements::{Bf16, Element, F32, Int8, WideBf16};
 use crate::exp::{silu, silu_coarse};
 use crate::isa::{Isa, Kernel};
 use crate::lanes::Lanes;
@@ -60,14 +60,16 @@ const TASKS: usize = 4;
 const AHEAD: usize = 64;
 
 /// Groups that are passed over together where registers do not hold the sums of all
-/// `rows`: 4 KB, which stay in the first-level cache beside the rows meanwhile; with so
-/// many rows that the weights come from memory once for several tiles, 16 KB, and of
-/// bf16, whose kernel takes the longest for each group.
+/// `rows`: those that were fastest of 1 to 128 KB (`benchmarks/generate`). Short ones stay in
+/// the first-level cache, long ones are fewer that begin and streams that go on for longer.
 #[inline(always)]
 fn part<E: Element>(rows: usize) -> usize {
-    match rows > ROWS || E::FORMAT == WeightFormat::Bf16 {
-        true => 128,
-        false => 32,
+    match E::FORMAT {
+        _ if rows > ROWS => 128,
+        WeightFormat::F32 if rows > 4 => 16,
+        WeightFormat::F32 => 32,
+        WeightFormat::Bf16 => 256,
+        WeightFormat::Int8 => 64,
     }
 }
 
@@ -158,16 +160,18 @@ impl Kernel for Run<'_> {
     #[inline(always)]
     fn run<S: Lanes>(self, s: S) {
         match self.product.weights.blocks() {
-            Blocks::F32(packed) => self.blocks(s, packed),
-            Blocks::Bf16(packed) => self.blocks(s, packed),
-            Blocks::Int8(packed) => self.blocks(s, packed),
+            Blocks::F32(packed) => self.blocks::<S, F32, _>(s, packed),
+            Blocks::Bf16(packed) if S::WIDE => self.blocks::<S, WideBf16, _>(s, packed),
+            Blocks::Bf16(packed) => self.blocks::<S, Bf16, _>(s, packed),
+            Blocks::Int8(packed) => self.blocks::<S, Int8, _>(s, packed),
         }
     }
 }
 
 impl Run<'_> {
+    /// Activations of the form `E` by weights of the same lines.
     #[inline(always)]
-    fn blocks<S: Lanes, E: Element>(&self, s: S, packed: &Packed<E>) {
+    fn blocks<S: Lanes, E: Element, W: Element<Line = E::Line>>(&self, s: S, packed: &Packed<W>) {
         let input = self.product.input;
         assert_eq!(input.format(), E::FORMAT, "input for another format");
         let (stride, x) = (input.stride() / E::WORDS, E::groups(input.words()));

@@ -18,7 +18,7 @@ mod task;
 mod tile;
 
 use crate::cache::HeadCache;
-use crate::elements::{Bf16, F32, Int8Fine};
+use crate::elements::{Bf16, F32, Int8Fine, WideBf16};
 use crate::isa::{Isa, Kernel};
 use crate::lanes::Lanes;
 use crate::matrix::WeightFormat;
@@ -267,9 +267,12 @@ impl Kernel for Attend<'_> {
     fn run<S: Lanes>(self, s: S) {
         let (scores, words) = (self.scores, self.words);
         match self.format {
-            WeightFormat::F32 => self.task.attend::<S, F32>(s, scores, words),
-            WeightFormat::Bf16 => self.task.attend::<S, Bf16>(s, scores, words),
-            WeightFormat::Int8 => self.task.attend::<S, Int8Fine>(s, scores, words),
+            WeightFormat::F32 => self.task.attend::<S, F32, F32>(s, scores, words),
+            WeightFormat::Bf16 if S::WIDE => {
+                self.task.attend::<S, WideBf16, Bf16>(s, scores, words)
+            }
+            WeightFormat::Bf16 => self.task.attend::<S, Bf16, Bf16>(s, scores, words),
+            WeightFormat::Int8 => self.task.attend::<S, Int8Fine, Int8Fine>(s, scores, words),
         }
     }
 }

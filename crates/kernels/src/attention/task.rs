@@ -3,6 +3,7 @@
 use super::tile::{Part, Run, Tile, piece};
 use super::{Prefix, Span, row_length};
 use crate::cache::{Cached, HeadCache, Middles, Scales};
+use crate::elements::Element;
 use crate::exp::{SMALLEST, exp, exp_coarse};
 use crate::lanes::{Lanes, WIDTH};
 use crate::shared::SharedMut;
@@ -27,7 +28,7 @@ pub(super) struct Task<'a> {
 }
 
 /// Queries of a tile, converted.
-struct Queries<'a, E: Cached> {
+struct Queries<'a, E: Element> {
     groups: &'a [E::Group],
     /// Groups of a row.
     stride: usize,
@@ -50,7 +51,12 @@ struct Weights<'a> {
 
 impl Task<'_> {
     #[inline(always)]
-    pub(super) fn attend<S: Lanes, E: Cached>(&self, s: S, scores: &mut [f32], words: &mut [u32]) {
+    pub(super) fn attend<S: Lanes, E: Element, C: Cached<Line = E::Line>>(
+        &self,
+        s: S,
+        scores: &mut [f32],
+        words: &mut [u32],
+    ) {
         let rows = match self.spans {
             [span] => span.rows,
             spans => spans.len(),
@@ -60,11 +66,11 @@ impl Task<'_> {
         let mut to_ask = self.spans.iter();
         for first in (0..rows).step_by(ROWS) {
             let rows = (rows - first).min(ROWS);
-            let tile = self.tile::<E>(first, rows);
+            let tile = self.tile::<C>(first, rows);
             for row in 0..rows {
                 ask(s, self.part(self.place(&tile, row).0, 0));
             }
-            let piece = piece::<E>(self.head_dim);
+            let piece = piece::<C>(self.head_dim);
             let keys = tile.prefix_runs().flat_map(|run| run.keys().chunks(piece));
             let mut ahead = keys.chain(tile.pieces(self.head_dim).take(1));
             if let Some(lines) = ahead.next() {
@@ -73,23 +79,23 @@ impl Task<'_> {
             for run in tile.prefix_runs() {
                 self.ask_scales(s, &run);
             }
-            let queries = self.queries(s, &tile, scores, &mut *words);
+            let queries = self.queries::<S, E, C>(s, &tile, scores, &mut *words);
             let seen = tile.seen();
             let put = (&queries, &mut *scores, row_length(seen));
-            self.score(s, tile.prefix_runs(), &mut ahead, put, &mut to_ask);
+            self.score::<S, E, C>(s, tile.prefix_runs(), &mut ahead, put, &mut to_ask);
             for span in &mut to_ask {
-                self.ask_span::<S, E>(s, span);
+                self.ask_span::<S, C>(s, span);
             }
             if first == 0 {
-                self.append::<S, E>(s);
+                self.append::<S, C>(s);
             }
-            let tile = self.tile::<E>(first, rows);
+            let tile = self.tile::<C>(first, rows);
             let mut ahead = tile.pieces(self.head_dim);
             ahead.next();
             let put = (&queries, &mut *scores, row_length(seen));
-            self.score(s, tile.own_runs(), &mut ahead, put, &mut to_ask);
-            let weights = self.weigh(s, &tile, scores, &mut *words);
-            self.mix(s, &tile, &weights, &mut ahead);
+            self.score::<S, E, C>(s, tile.own_runs(), &mut ahead, put, &mut to_ask);
+            let weights = self.weigh::<S, E, C>(s, &tile, scores, &mut *words);
+            self.mix::<S, E, C>(s, &tile, &weights, &mut ahead);
         }
     }
 
@@ -187,10 +193,10 @@ impl Task<'_> {
 
     /// The queries, divided by the root of their length.
     #[inline(always)]
-    fn queries<'a, S: Lanes, E: Cached>(
+    fn queries<'a, S: Lanes, E: Element, C: Cached>(
         &self,
         s: S,
-        tile: &Tile<E>,
+        tile: &Tile<C>,
         scratch: &mut [f32],
         words: &'a mut [u32],
     ) -> Queries<'a, E> {
@@ -218,16 +224,16 @@ impl Task<'_> {
     /// apart. With each block asks for a part of what is `ahead`, and for what is appended to
     /// one of the sequences `to_ask`.
     #[inline(always)]
-    fn score<'a, 'b, S: Lanes, E: Cached>(
+    fn score<'a, 'b, S: Lanes, E: Element, C: Cached<Line = E::Line>>(
         &self,
         s: S,
-        runs: impl Iterator<Item = Run<'b, E>>,
+        runs: impl Iterator<Item = Run<'b, C>>,
         ahead: &mut impl Iterator<Item = &'b [[E::Line; 2]]>,
         (queries, scores, length): (&Queries<E>, &mut [f32], usize),
         to_ask: &mut impl Iterator<Item = &'a Span>,
     ) {
         let (groups, mut sums) = (queries.stride, [[E::zero(s); 2]; ROWS]);
-        let piece = piece::<E>(self.head_dim);
+        let piece = piece::<C>(self.head_dim);
         for run in runs {
             let x = &queries.groups[run.rows.start * groups..];
             let mut position = run.all().start;
@@ -236,7 +242,7 @@ impl Task<'_> {
                 let mut next = ahead.next().unwrap_or_default().chunks(groups);
                 for lines in piece.chunks(groups) {
                     if let Some(span) = to_ask.next() {
-                        self.ask_span::<S, E>(s, span);
+                        self.ask_span::<S, C>(s, span);
                     }
                     let sums = &mut sums[run.rows.clone()];
                     let operands = Operands::<E> {
@@ -261,10 +267,10 @@ impl Task<'_> {
 
     /// The softmax of the scores, but for the division.
     #[inline(always)]
-    fn weigh<'a, S: Lanes, E: Cached>(
+    fn weigh<'a, S: Lanes, E: Element, C: Cached>(
         &self,
         s: S,
-        tile: &Tile<E>,
+        tile: &Tile<C>,
         scores: &mut [f32],
         words: &'a mut [u32],
     ) -> Weights<'a> {
@@ -278,7 +284,7 @@ impl Task<'_> {
                 let weights = &mut weights[..part.positions.end.next_multiple_of(WIDTH)];
                 weights[position + 1..].fill(f32::NEG_INFINITY);
                 let runs = tile.prefix_runs().chain(part.runs());
-                let (sum, largest) = exponentials(s, weights, runs);
+                let (sum, largest) = exponentials::<S, E, C>(s, weights, runs);
                 let count = weights.len().div_ceil(E::GROUP) * E::WORDS;
                 let words = &mut words[row * stride..][..count];
                 factors[row] = E::convert_positive(s, weights, largest, words) / sum;
@@ -295,16 +301,16 @@ impl Task<'_> {
 
     /// The values, mixed by the weights.
     #[inline(always)]
-    fn mix<'a, S: Lanes, E: Cached>(
+    fn mix<'a, S: Lanes, E: Element, C: Cached<Line = E::Line>>(
         &self,
         s: S,
-        tile: &Tile<E>,
+        tile: &Tile<C>,
         weights: &Weights,
         ahead: &mut impl Iterator<Item = &'a [[E::Line; 2]]>,
     ) {
         let (x, stride) = (E::groups(weights.words), weights.stride / E::WORDS);
         let mut sums = [[E::zero(s); 2]; ROWS];
-        let piece = piece::<E>(self.head_dim);
+        let piece = piece::<C>(self.head_dim);
         for block in 0..self.head_dim.div_ceil(BLOCK) {
             for run in tile.runs() {
                 let mut group = run.all().start / E::GROUP;
@@ -349,7 +355,7 @@ fn ask<S: Lanes, T>(s: S, values: &[T]) {
 
 /// Puts the scores of a query and the keys of a block in their places.
 #[inline(always)]
-fn put_scores<S: Lanes, E: Cached>(
+fn put_scores<S: Lanes, E: Element>(
     s: S,
     halves: &Sums<S, E>,
     (scales, middles): (&[Scales], &[Middles]),
@@ -371,10 +377,10 @@ fn put_scores<S: Lanes, E: Cached>(
 /// are such; scores of whole lines, those after the last minus infinity. Gives the sum of the
 /// exponentials and the largest product. Sixteen running sums, one a lane, joined pairwise.
 #[inline(always)]
-fn exponentials<'a, S: Lanes, E: Cached>(
+fn exponentials<'a, S: Lanes, E: Element, C: Cached>(
     s: S,
     scores: &mut [f32],
-    runs: impl Iterator<Item = Run<'a, E>>,
+    runs: impl Iterator<Item = Run<'a, C>>,
 ) -> (f32, f32) {
     let lines = scores.as_chunks_mut::<WIDTH>().0;
     let mut largest = s.splat(f32::MIN);

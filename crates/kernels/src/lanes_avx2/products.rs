@@ -54,25 +54,24 @@ macro_rules! f32_six_step {
     };
 }
 
-/// One row of [`pairs_step`]: both values of a pair in all lanes, and four products.
+/// One row of [`wide_step`]: each of two values in all lanes, and four products.
 #[rustfmt::skip]
-macro_rules! pairs_row {
+macro_rules! wide_row {
     ($address:literal, $i:literal, $low:literal, $high:literal) => {
         concat!(
             "vbroadcastss {a}, [", $address, " + ", $i, " * {k_step}]\n",
-            "vpslld {b}, {a}, 16\n",
-            "vpand {a}, {a}, {mask}\n",
-            "vfmadd231ps ", $low, ", {b}, {low}\n",
-            "vfmadd231ps ", $high, ", {b}, {high}\n",
+            "vfmadd231ps ", $low, ", {a}, {low}\n",
+            "vfmadd231ps ", $high, ", {a}, {high}\n",
+            "vbroadcastss {a}, [", $address, " + ", $i, " * {k_step} + 4]\n",
             "vfmadd231ps ", $low, ", {a}, {low_odd}\n",
             "vfmadd231ps ", $high, ", {a}, {high_odd}\n",
         )
     };
 }
 
-/// [`f32_step`] for pairs of bf16, which become f32 first.
+/// [`f32_step`] for a line of pairs of bf16, which become f32 first.
 #[rustfmt::skip]
-macro_rules! pairs_step {
+macro_rules! wide_step {
     ($i:literal) => {
         concat!(
             "vmovups {low_odd}, [{right} + ", $i, " * {step}]\n",
@@ -81,10 +80,10 @@ macro_rules! pairs_step {
             "vpslld {high}, {high_odd}, 16\n",
             "vpand {low_odd}, {low_odd}, {mask}\n",
             "vpand {high_odd}, {high_odd}, {mask}\n",
-            pairs_row!("{left}", $i, "{low0}", "{high0}"),
-            pairs_row!("{left} + {row}", $i, "{low1}", "{high1}"),
-            pairs_row!("{left} + 2 * {row}", $i, "{low2}", "{high2}"),
-            pairs_row!("{left} + {rows}", $i, "{low3}", "{high3}"),
+            wide_row!("{left}", $i, "{low0}", "{high0}"),
+            wide_row!("{left} + {row}", $i, "{low1}", "{high1}"),
+            wide_row!("{left} + 2 * {row}", $i, "{low2}", "{high2}"),
+            wide_row!("{left} + {rows}", $i, "{low3}", "{high3}"),
         )
     };
 }
@@ -243,37 +242,36 @@ pub(super) unsafe fn multiply_six<const K_STEP: usize>(
     sums
 }
 
-/// [`multiply_four`] of pairs of bf16, along rows and by each second line.
+/// [`multiply_four`] of two values at a time along rows, by each second line, of pairs of
+/// bf16.
 ///
 /// # Safety
-/// As for [`multiply_four`].
+/// `left[3 row_step + 2 count - 1]` and `right[32 (count - 1) + 15]` have to exist.
 #[target_feature(enable = "avx2,fma")]
 #[expect(
     unused_assignments,
     reason = "the last block leaves its pointers behind"
 )]
-pub(super) unsafe fn multiply_four_pairs(
+pub(super) unsafe fn multiply_four_wide(
     mut at: Operands,
     row_step: usize,
     count: usize,
     mut sums: [F; 4],
 ) -> [F; 4] {
-    const K_STEP: usize = 1;
+    const K_STEP: usize = 2;
     const STEP: usize = 2;
     let mask = _mm256_set1_epi32(0xffff_0000_u32 as i32);
     repeat!(count / 8, 8, at, row_step, sums;
         ask!(2, "{next}"),
         ask!(2, "{other}"),
-        eight!(pairs_step);
+        eight!(wide_step);
         next = inout(reg) at.next[0],
         other = inout(reg) at.next[1],
-        b = out(ymm_reg) _,
         low_odd = out(ymm_reg) _,
         high_odd = out(ymm_reg) _,
         mask = in(ymm_reg) mask,
     );
-    repeat!(count % 8, 1, at, row_step, sums; pairs_step!(0);
-        b = out(ymm_reg) _,
+    repeat!(count % 8, 1, at, row_step, sums; wide_step!(0);
         low_odd = out(ymm_reg) _,
         high_odd = out(ymm_reg) _,
         mask = in(ymm_reg) mask,
