@@ -90,6 +90,29 @@ const SHAPES: [(usize, usize, usize); 9] = [
     (512, 512, 1),
 ];
 
+/// The nearest bf16, ties to even.
+fn to_bf16(x: &f32) -> f32 {
+    let bits = x.to_bits();
+    f32::from_bits((bits + 0x7fff + (bits >> 16 & 1)) & 0xffff_0000)
+}
+
+#[test]
+fn bf16_rounds_both_operands_on_every_instruction_set() {
+    for (n, k, rows) in SHAPES {
+        let case = Case::new(n, k, rows);
+        let [weights, x] = [&case.weights, &case.x].map(|all| all.iter().map(to_bf16).collect());
+        let (weights, x): (Vec<f32>, Vec<f32>) = (weights, x);
+        let right = expected(&weights, &x, &case.bias, k);
+        for isa in Isa::available() {
+            let mut out = vec![f32::NAN; rows * n];
+            let mut team = Team::with_isa(2, isa);
+            case.run(&mut team, WeightFormat::Bf16, Then::Store, &mut out);
+            let d = distance(&out, &right);
+            assert!(d < 2e-6, "{} {n} x {k}, {rows} rows: {d}", isa.name());
+        }
+    }
+}
+
 #[test]
 fn equals_f64_on_every_instruction_set() {
     for isa in Isa::available() {

@@ -4,7 +4,7 @@ use super::tile::{Part, Run, Tile, piece};
 use super::{Prefix, Span, row_length};
 use crate::cache::{Cached, HeadCache, Middles, Scales};
 use crate::elements::Element;
-use crate::exp::{SMALLEST, exp, exp_coarse};
+use crate::exp::{exp, exp_coarse};
 use crate::lanes::{Lanes, WIDTH};
 use crate::shared::SharedMut;
 use crate::tile::{BLOCK, Operands, ROWS, Sums, multiply};
@@ -401,8 +401,8 @@ fn exponentials<'a, S: Lanes, E: Element, C: Cached>(
             };
             sum = s.add(sum, e);
             if E::SCALED {
-                // Where nothing is seen, another sequence may have left any scale.
-                e = s.keep_from(s.mul(e, s.widen_line(&scales.values)), x, SMALLEST);
+                // Scales are finite, also those that another sequence has left behind.
+                e = s.mul(e, s.widen_line(&scales.values));
                 largest = s.max(largest, e);
             }
             s.store(e, line);
