@@ -35,6 +35,17 @@ impl<'a, T> SharedMut<'a, T> {
         s.prefetch(self.start.wrapping_add(at));
     }
 
+    /// An element. Panics outside the slice.
+    ///
+    /// # Safety
+    /// No [`part`](Self::part) with it must live at the same time.
+    #[inline(always)]
+    pub(crate) unsafe fn get(&self, at: usize) -> &T {
+        assert!(at < self.len, "element outside the slice");
+        // SAFETY: inside the slice; the caller keeps parts away.
+        unsafe { &*self.start.add(at) }
+    }
+
     /// The `len` elements from `from` on. Panics outside the slice.
     ///
     /// # Safety

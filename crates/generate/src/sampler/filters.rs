@@ -98,7 +98,8 @@ pub fn top_p(isa: Isa, weights: &mut [f32], p: f32) {
 }
 
 /// Whether [`top_p`] would keep the weight of `id`: it does where the weights before it, the
-/// larger ones and its equals of smaller ids, do not have the share `p`.
+/// larger ones and its equals of smaller ids, do not have the share `p`. Panics where there is no
+/// such id.
 pub fn in_top_p(isa: Isa, weights: &[f32], id: u32, p: f32) -> bool {
     let (before, rest) = weights.split_at(id as usize);
     let weight = rest[0];
@@ -112,7 +113,7 @@ pub fn min_p(weights: &mut [f32], p: f32) {
     cut(weights, p * largest(weights), usize::MAX);
 }
 
-/// Whether [`min_p`] would keep the weight of `id`.
+/// Whether [`min_p`] would keep the weight of `id`. Panics where there is no such id.
 pub fn in_min_p(weights: &[f32], id: u32, p: f32) -> bool {
     weights[id as usize] >= p * largest(weights)
 }

@@ -14,6 +14,7 @@
 //! (a few thousand values), so the softmax is the plain one, in f32; the output
 //! is divided by its sum at the end.
 
+mod softmax;
 mod task;
 mod tile;
 

@@ -1,14 +1,14 @@
-//! Attention of one head: the softmax of the scores, and the values mixed by it.
+//! Attention of one head: what is appended, the scores of queries and keys, and the values
+//! mixed by their softmax.
 
+use super::softmax::Weights;
 use super::tile::{Part, Run, Tile, piece};
 use super::{Prefix, Span, row_length};
 use crate::cache::{Cached, HeadCache, Middles, Scales};
 use crate::elements::Element;
-use crate::exp::{exp, exp_coarse};
 use crate::lanes::{Lanes, WIDTH};
 use crate::shared::SharedMut;
 use crate::tile::{BLOCK, Operands, ROWS, Sums, multiply};
-use std::ops::Range;
 
 /// One head of one sequence, or of several with one prefix and a row each.
 pub(super) struct Task<'a> {
@@ -32,20 +32,9 @@ struct Queries<'a, E: Element> {
     groups: &'a [E::Group],
     /// Groups of a row.
     stride: usize,
-    /// See [`Element::excess`](crate::elements::Element::excess), of a row.
+    /// See [`Element::excess`], of a row.
     excess: [i32; ROWS],
     /// What the scores of a row are multiplied with.
-    factors: [f32; ROWS],
-}
-
-/// Weights of the values, converted.
-struct Weights<'a> {
-    words: &'a mut [u32],
-    /// Words of a row.
-    stride: usize,
-    /// As of [`Queries`].
-    excess: [i32; ROWS],
-    /// What the mixed values of a row are multiplied with.
     factors: [f32; ROWS],
 }
 
@@ -131,7 +120,7 @@ impl Task<'_> {
     fn own(&self, span: &Span) -> &HeadCache {
         // SAFETY: one task a cache, as no two spans share a sequence; and `append`, which
         // changes it, is called where no such reference is.
-        unsafe { &self.own.part(span.sequence * self.stride + self.cache, 1)[0] }
+        unsafe { self.own.get(span.sequence * self.stride + self.cache) }
     }
 
     /// Appends the keys and values of all rows.
@@ -177,7 +166,7 @@ impl Task<'_> {
     }
 
     /// The row of a tile's query among all rows, and its position.
-    fn place<E: Cached>(&self, tile: &Tile<E>, row: usize) -> (usize, usize) {
+    pub(super) fn place<E: Cached>(&self, tile: &Tile<E>, row: usize) -> (usize, usize) {
         let (span, row) = match self.spans {
             [span] => (span, tile.first + row),
             spans => (&spans[row], 0),
@@ -265,40 +254,6 @@ impl Task<'_> {
         }
     }
 
-    /// The softmax of the scores, but for the division.
-    #[inline(always)]
-    fn weigh<'a, S: Lanes, E: Element, C: Cached>(
-        &self,
-        s: S,
-        tile: &Tile<C>,
-        scores: &mut [f32],
-        words: &'a mut [u32],
-    ) -> Weights<'a> {
-        let (mut excess, mut factors) = ([0; ROWS], [0.0; ROWS]);
-        let seen = tile.seen();
-        let stride = row_length(seen.div_ceil(E::GROUP) * E::WORDS);
-        for part in tile.own.iter().flatten() {
-            for row in part.rows.clone() {
-                let (_, position) = self.place(tile, row);
-                let weights = &mut scores[row * row_length(seen)..];
-                let weights = &mut weights[..part.positions.end.next_multiple_of(WIDTH)];
-                weights[position + 1..].fill(f32::NEG_INFINITY);
-                let runs = tile.prefix_runs().chain(part.runs());
-                let (sum, largest) = exponentials::<S, E, C>(s, weights, runs);
-                let count = weights.len().div_ceil(E::GROUP) * E::WORDS;
-                let words = &mut words[row * stride..][..count];
-                factors[row] = E::convert_positive(s, weights, largest, words) / sum;
-                excess[row] = E::excess(s, words);
-            }
-        }
-        Weights {
-            words,
-            stride,
-            excess,
-            factors,
-        }
-    }
-
     /// The values, mixed by the weights.
     #[inline(always)]
     fn mix<'a, S: Lanes, E: Element, C: Cached<Line = E::Line>>(
@@ -371,44 +326,6 @@ fn put_scores<S: Lanes, E: Element>(
         }
         s.store(value, scores);
     }
-}
-
-/// Replaces each score by `exp(score - largest)`, times the scale of its value where there
-/// are such; scores of whole lines, those after the last minus infinity. Gives the sum of the
-/// exponentials and the largest product. Sixteen running sums, one a lane, joined pairwise.
-#[inline(always)]
-fn exponentials<'a, S: Lanes, E: Element, C: Cached>(
-    s: S,
-    scores: &mut [f32],
-    runs: impl Iterator<Item = Run<'a, C>>,
-) -> (f32, f32) {
-    let lines = scores.as_chunks_mut::<WIDTH>().0;
-    let mut largest = s.splat(f32::MIN);
-    for line in &*lines {
-        largest = s.max(largest, s.load(line));
-    }
-    let most = s.splat(s.largest(largest));
-    let (mut sum, mut largest) = (s.splat(0.0), s.splat(0.0));
-    for run in runs {
-        let Range { start, end } = run.all();
-        let lines = &mut lines[start / WIDTH..end.div_ceil(WIDTH)];
-        for (line, scales) in lines.iter_mut().zip(run.scales()) {
-            let x = s.sub(s.load(line), most);
-            let mut e = if E::GROUP > 1 {
-                exp_coarse(s, x)
-            } else {
-                exp(s, x)
-            };
-            sum = s.add(sum, e);
-            if E::SCALED {
-                // Scales are finite, also those that another sequence has left behind.
-                e = s.mul(e, s.widen_line(&scales.values));
-                largest = s.max(largest, e);
-            }
-            s.store(e, line);
-        }
-    }
-    (s.sum(sum), s.largest(largest))
 }
 
 /// Writes the first lanes, as many as `out` has room for.

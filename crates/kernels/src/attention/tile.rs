@@ -190,9 +190,11 @@ pub(super) struct Pieces<'a, 'b, E: Cached> {
     rest: &'a [[E::Line; 2]],
 }
 
-impl<'a, E: Cached> Pieces<'a, '_, E> {
+impl<'a, E: Cached> Iterator for Pieces<'a, '_, E> {
+    type Item = &'a [[E::Line; 2]];
+
     #[inline(always)]
-    pub(super) fn part(&mut self, most: usize) -> Option<&'a [[E::Line; 2]]> {
+    fn next(&mut self) -> Option<Self::Item> {
         while self.rest.is_empty() {
             match self.runs.next() {
                 Some(run) if self.pass == 0 => self.rest = run.keys(),
@@ -204,18 +206,9 @@ impl<'a, E: Cached> Pieces<'a, '_, E> {
                 }
             }
         }
-        let (part, rest) = self.rest.split_at(most.min(self.rest.len()));
+        let (piece, rest) = self.rest.split_at(self.size.min(self.rest.len()));
         self.rest = rest;
-        Some(part)
-    }
-}
-
-impl<'a, E: Cached> Iterator for Pieces<'a, '_, E> {
-    type Item = &'a [[E::Line; 2]];
-
-    #[inline(always)]
-    fn next(&mut self) -> Option<Self::Item> {
-        self.part(self.size)
+        Some(piece)
     }
 }
 
