@@ -4,7 +4,13 @@ use crate::lanes::{Lanes, Plain};
 #[cfg(target_arch = "aarch64")]
 use crate::lanes_neon::Neon;
 #[cfg(target_arch = "x86_64")]
-use crate::{lanes_avx2::Avx2, lanes_avx512::Avx512};
+use crate::{
+    lanes_avx2::Avx2,
+    lanes_avx512::{
+        Avx512,
+        tiles::{Tiles, configure},
+    },
+};
 
 /// A kernel: a function over any instruction set. `run` must be
 /// `#[inline(always)]`, so that it is compiled inside the function that turns
@@ -12,6 +18,10 @@ use crate::{lanes_avx2::Avx2, lanes_avx512::Avx512};
 pub trait Kernel {
     /// What it returns.
     type Output;
+    /// Whether it multiplies [tiles](Lanes::TILED) where there are any.
+    fn tiled(&self) -> bool {
+        false
+    }
     /// Does the work with the lanes of `s`.
     fn run<S: Lanes>(self, s: S) -> Self::Output;
 }
@@ -22,7 +32,9 @@ enum Set {
     #[cfg(target_arch = "x86_64")]
     Avx2(Avx2),
     #[cfg(target_arch = "x86_64")]
-    Avx512(Avx512),
+    Avx512(Avx512<false>),
+    #[cfg(target_arch = "x86_64")]
+    Amx(Tiles),
     #[cfg(target_arch = "aarch64")]
     Neon(Neon),
 }
@@ -32,8 +44,8 @@ enum Set {
 pub struct Isa(Set);
 
 impl Isa {
-    /// The fastest one here: AVX-512 with BF16 and VNNI, AVX2 with FMA, NEON, or
-    /// plain Rust.
+    /// The fastest one here: AVX-512 with BF16 and VNNI, with AMX or without, AVX2 with FMA,
+    /// NEON, or plain Rust.
     pub fn detect() -> Self {
         *Self::available().last().unwrap_or(&Self::plain())
     }
@@ -49,8 +61,12 @@ impl Isa {
         #[cfg(target_arch = "x86_64")]
         let others = {
             let avx2 = Avx2::detect().map(|token| Self(Set::Avx2(token)));
-            let avx512 = Avx512::detect().map(|token| Self(Set::Avx512(token)));
-            avx2.into_iter().chain(avx512)
+            let token = Avx512::<false>::detect();
+            let avx512 = token.map(|token| Self(Set::Avx512(token)));
+            let tiles = token
+                .and_then(Tiles::detect)
+                .map(|token| Self(Set::Amx(token)));
+            avx2.into_iter().chain(avx512).chain(tiles)
         };
         #[cfg(target_arch = "aarch64")]
         let others = Neon::detect().map(|token| Self(Set::Neon(token)));
@@ -59,7 +75,7 @@ impl Isa {
         plain.chain(others).collect()
     }
 
-    /// `plain`, `avx2`, `avx512` or `neon`.
+    /// `plain`, `avx2`, `avx512`, `amx` or `neon`.
     pub fn name(self) -> &'static str {
         match self.0 {
             Set::Plain(_) => "plain",
@@ -67,6 +83,8 @@ impl Isa {
             Set::Avx2(_) => "avx2",
             #[cfg(target_arch = "x86_64")]
             Set::Avx512(_) => "avx512",
+            #[cfg(target_arch = "x86_64")]
+            Set::Amx(_) => "amx",
             #[cfg(target_arch = "aarch64")]
             Set::Neon(_) => "neon",
         }
@@ -76,7 +94,7 @@ impl Isa {
     pub fn multiplies_bf16(self) -> bool {
         match self.0 {
             #[cfg(target_arch = "x86_64")]
-            Set::Avx512(_) => true,
+            Set::Avx512(_) | Set::Amx(_) => true,
             _ => false,
         }
     }
@@ -92,6 +110,12 @@ impl Isa {
             #[cfg(target_arch = "x86_64")]
             // SAFETY: the token exists only where the features were detected.
             Set::Avx512(token) => unsafe { run_avx512(token, kernel) },
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: as for the two above; tiles are there only beside AVX-512.
+            Set::Amx(tiles) if kernel.tiled() => unsafe { run_amx(tiles, kernel) },
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: as above.
+            Set::Amx(tiles) => unsafe { run_avx512(tiles.untiled(), kernel) },
             #[cfg(target_arch = "aarch64")]
             // SAFETY: the token exists only where the feature was detected.
             Set::Neon(token) => unsafe { run_neon(token, kernel) },
@@ -107,7 +131,14 @@ fn run_avx2<K: Kernel>(token: Avx2, kernel: K) -> K::Output {
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512bf16,avx2,fma")]
-fn run_avx512<K: Kernel>(token: Avx512, kernel: K) -> K::Output {
+fn run_avx512<K: Kernel>(token: Avx512<false>, kernel: K) -> K::Output {
+    kernel.run(token)
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512bf16,avx2,fma")]
+fn run_amx<K: Kernel>(tiles: Tiles, kernel: K) -> K::Output {
+    let (token, _configured) = configure(tiles);
     kernel.run(token)
 }
 

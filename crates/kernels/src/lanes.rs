@@ -4,6 +4,8 @@
 //! its instruction set was detected (see [`crate::Isa`]), so its methods can be
 //! safe.
 
+use crate::training::tile::TileRow;
+
 /// Lanes of one vector, on every instruction set.
 pub const WIDTH: usize = 16;
 
@@ -13,16 +15,40 @@ pub trait Lanes: Copy + Send + Sync {
     type F: Copy;
     /// Sixteen i32.
     type I: Copy;
+    /// The same instruction set without [tiles](Self::TILED).
+    type Untiled: Lanes;
     /// How many rows of activations a product takes at once: two accumulators
     /// each have to stay in registers.
     const TILE: usize;
     /// Rows of a tile of training's products: `HEIGHT * LINES` sums have to stay
-    /// in registers. 4 or 8.
+    /// in registers. 4 or 8, or 16 of [tiles](Self::TILED).
     const HEIGHT: usize;
     /// Lines of sixteen columns of such a tile: 1 or 3.
     const LINES: usize;
     /// Rows of the highest tile, of a left operand that is not panels. Even.
     const TALL: usize = Self::HEIGHT;
+    /// Whether whole tiles of pairs are multiplied by an instruction of their own, see
+    /// [`multiply_tiles`](Self::multiply_tiles). All other kernels are for the
+    /// [untiled](Self::untiled) set.
+    const TILED: bool = false;
+
+    /// The token of the set without tiles.
+    fn untiled(self) -> Self::Untiled;
+    /// `out[row][column] = sum over k of left[row][k] . right[k][column]` for cells of pairs
+    /// of bf16: `height` rows, 16 or 32, of `left` as it lies with so many cells from row to
+    /// row, by `lines` lines of sixteen columns, one to three, of `right`, `[k, lines, 16]`.
+    /// Sums are f32; numbers too small to be normal are zeros. Panics where the set is not
+    /// [tiled](Self::TILED), and when an operand is too short.
+    fn multiply_tiles(
+        self,
+        _left: (&[u32], usize),
+        _height: usize,
+        _right: &[u32],
+        _lines: usize,
+        _out: &mut [TileRow],
+    ) {
+        unreachable!("this instruction set has no tiles");
+    }
 
     /// All lanes `x`.
     fn splat(self, x: f32) -> Self::F;
@@ -398,10 +424,15 @@ fn each(f: impl Fn(usize) -> f32) -> [f32; WIDTH] {
 impl Lanes for Plain {
     type F = [f32; WIDTH];
     type I = [i32; WIDTH];
+    type Untiled = Self;
     const TILE: usize = 4;
     const HEIGHT: usize = 4;
     const LINES: usize = 1;
 
+    #[inline(always)]
+    fn untiled(self) -> Self {
+        self
+    }
     #[inline(always)]
     fn splat(self, x: f32) -> Self::F {
         [x; WIDTH]

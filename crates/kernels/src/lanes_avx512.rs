@@ -1,14 +1,19 @@
 //! Sixteen lanes as one 512-bit register, with the dot products of bf16 pairs
-//! (AVX-512 BF16) and of signed by unsigned bytes (VNNI).
+//! (AVX-512 BF16) and of signed by unsigned bytes (VNNI), and with products of whole
+//! tiles (AMX) where the processor has them.
+
+pub(crate) mod tiles;
 
 use crate::lanes::{Lanes, WIDTH};
+use crate::training::tile::TileRow;
 use std::arch::x86_64::*;
 
-/// Proof that AVX-512 F, BW, DQ, VL, VNNI and BF16 are there.
+/// Proof that AVX-512 F, BW, DQ, VL, VNNI and BF16 are there; and, where `TILED`, that
+/// tiles (AMX) are as well, and configured in the thread that has the token.
 #[derive(Clone, Copy, Debug)]
-pub struct Avx512(());
+pub struct Avx512<const TILED: bool>(());
 
-impl Avx512 {
+impl Avx512<false> {
     /// The token, where the processor has the instructions.
     pub fn detect() -> Option<Self> {
         (is_x86_feature_detected!("avx512f")
@@ -41,12 +46,33 @@ const fn pairs_of(second: u16) -> [u16; 2 * WIDTH] {
     order
 }
 
-impl Lanes for Avx512 {
+impl<const TILED: bool> Lanes for Avx512<TILED> {
     type F = __m512;
     type I = __m512i;
+    type Untiled = Avx512<false>;
     const TILE: usize = 12;
-    const HEIGHT: usize = 8;
+    const HEIGHT: usize = if TILED { 16 } else { 8 };
     const LINES: usize = 3;
+    const TALL: usize = if TILED { 32 } else { 8 };
+    const TILED: bool = TILED;
+
+    #[inline(always)]
+    fn untiled(self) -> Avx512<false> {
+        Avx512(())
+    }
+    #[inline(always)]
+    fn multiply_tiles(
+        self,
+        left: (&[u32], usize),
+        height: usize,
+        right: &[u32],
+        lines: usize,
+        out: &mut [TileRow],
+    ) {
+        assert!(TILED, "tiles were not detected");
+        // SAFETY: `TILED` tokens exist only where tiles were detected and configured.
+        unsafe { tiles::multiply(left, height, right, lines, out) }
+    }
 
     #[inline(always)]
     fn splat(self, x: f32) -> __m512 {

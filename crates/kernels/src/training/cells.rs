@@ -77,12 +77,16 @@ pub(crate) struct With<K>(pub(crate) Layout, pub(crate) K);
 
 impl<K: CellKernel> Kernel for With<K> {
     type Output = ();
+    fn tiled(&self) -> bool {
+        self.0 == Layout::Pairs
+    }
     #[inline(always)]
     fn run<S: Lanes>(self, s: S) {
         match self.0 {
+            Layout::Pairs => self.1.run::<S, Pairs>(s),
+            _ if S::TILED => unreachable!("only pairs are tiled"),
             Layout::Single => self.1.run::<S, Single>(s),
             Layout::Rounded => self.1.run::<S, Rounded>(s),
-            Layout::Pairs => self.1.run::<S, Pairs>(s),
         }
     }
 }

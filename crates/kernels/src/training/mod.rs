@@ -11,6 +11,7 @@
 pub mod adamw;
 pub mod attention;
 pub mod block;
+pub(crate) mod buffer;
 pub mod cells;
 pub mod dropout;
 pub mod embedding;

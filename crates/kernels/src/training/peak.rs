@@ -5,15 +5,17 @@
 
 use std::time::Instant;
 
+use super::buffer::Buffer;
 use super::cells::{CellKernel, Cells, Layout, With};
 use super::tile::{EMPTY, Left, ROWS, tile};
+use crate::elements::Line;
 use crate::lanes::{Lanes, WIDTH};
 use crate::team::Team;
 
 /// Cells along `k`: 24 KB of a panel of 48 columns.
 const DEPTH: usize = 128;
-/// Tiles between two looks at the clock.
-const TILES: usize = 20_000;
+/// Rows of tiles between two looks at the clock.
+const ROWS_AT_A_TIME: usize = 160_000;
 
 /// Multiplications and additions a second, of all threads together: the median
 /// of `rounds`, which take some tens of milliseconds each. 0 for no rounds.
@@ -40,15 +42,17 @@ struct Tiles<'a> {
 impl CellKernel for Tiles<'_> {
     #[inline(always)]
     fn run<S: Lanes, C: Cells>(self, s: S) {
-        let left = vec![0; ROWS * DEPTH];
-        let right = vec![0; S::LINES * WIDTH * DEPTH];
-        let mut out = EMPTY;
-        for _ in 0..TILES {
-            let left = Left::rows(std::hint::black_box(&left), DEPTH);
-            tile::<S, C>(s, left, &right, S::LINES, &mut out);
+        let stride = DEPTH + WIDTH;
+        let left = Buffer::<u32>::new(ROWS * stride);
+        let right = Buffer::<u32>::new(S::LINES * WIDTH * DEPTH);
+        let mut out = Line(EMPTY);
+        let tiles = ROWS_AT_A_TIME / S::TALL;
+        for _ in 0..tiles {
+            let left = Left::rows(std::hint::black_box(&left), stride);
+            tile::<S, C>(s, left, &right, S::LINES, &mut out.0);
         }
         std::hint::black_box(&out);
         let products = S::TALL * S::LINES * WIDTH * DEPTH * C::GROUP;
-        *self.operations = 2 * products * TILES;
+        *self.operations = 2 * products * tiles;
     }
 }

@@ -11,6 +11,7 @@ use std::ops::Range;
 use super::cells::Cells;
 use super::panels::{Right, starts};
 use super::tile::{EMPTY, Left, TileRow, tile_before};
+use crate::elements::Line;
 use crate::lanes::{Lanes, WIDTH};
 
 /// Cells along `k` that are multiplied at a time where the sink can add.
@@ -53,10 +54,12 @@ pub(crate) fn product<S: Lanes, C: Cells>(
     k: Range<usize>,
     sink: &mut impl Sink<S>,
 ) {
+    let left = left.tile(0, k.start);
     product_before::<S, C>(s, left, rows, right, [columns, k], None, sink);
 }
 
-/// [`product`], after which the panel `then` will be read.
+/// [`product`] of a left operand that begins with the first of the cells `k`, after which the
+/// panel `then` will be read.
 #[inline(always)]
 pub(crate) fn product_before<S: Lanes, C: Cells>(
     s: S,
@@ -67,7 +70,7 @@ pub(crate) fn product_before<S: Lanes, C: Cells>(
     then: Option<&[u32]>,
     sink: &mut impl Sink<S>,
 ) {
-    let mut sums = EMPTY;
+    let mut sums = Line(EMPTY);
     let [tall, low] = tiles::<S>(left, rows);
     let tiles = tall + low;
     for column in starts::<S>(columns.clone(), right.columns) {
@@ -84,12 +87,12 @@ pub(crate) fn product_before<S: Lanes, C: Cells>(
             // Each tile asks for its share of the next panel.
             let panel_next = next.map(|next| &next[next.len() / tiles * tile..]);
             let left_next = (left.k_step > 1 && column == columns.start && tile + 1 < tiles)
-                .then(|| left.tile(row + height, k.start).cells);
+                .then(|| left.tile(row + height, 0).cells);
             sink.expect(s, row..row + height, column);
-            let left = left.tile(row, k.start);
+            let left = left.tile(row, 0);
             let next = [panel_next, left_next];
-            tile_before::<S, C>(s, left, height, panel, lines, next, &mut sums);
-            sink.take(s, &sums[..height], row, column);
+            tile_before::<S, C>(s, left, height, panel, lines, next, &mut sums.0);
+            sink.take(s, &sums.0[..height], row, column);
             row += height;
         }
     }

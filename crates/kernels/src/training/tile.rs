@@ -7,12 +7,17 @@
 //! last. Eight rows by 48 columns take 24 of AVX-512's 32 registers: for 24
 //! multiplications there are three loads and eight broadcasts, so the arithmetic
 //! is the limit and not the loads.
+//!
+//! Where the instruction set multiplies whole tiles (AMX), a tile is 32 rows by 48 columns
+//! in registers of its own. There the left operand has to lie in rows: [`Left::turn`].
+
+use std::ops::Range;
 
 use super::cells::Cells;
 use crate::lanes::{Lanes, WIDTH};
 
 /// Rows of the highest tile.
-pub(crate) const ROWS: usize = 8;
+pub(crate) const ROWS: usize = 32;
 /// Columns of the widest tile.
 pub(crate) const COLUMNS: usize = 3 * WIDTH;
 
@@ -63,6 +68,35 @@ impl<'a> Left<'a> {
     #[inline(always)]
     pub(crate) fn skip(self, rows: usize) -> Self {
         self.tile(rows, 0)
+    }
+
+    /// `rows` rows and the cells `k` of an operand whose rows lie side by side, as rows of
+    /// `stride` cells, written to `out`. `rows` is rounded up to sixteen, whose cells have to
+    /// be there. `k_step` is at least 16, and there is room for whole lines in `out`.
+    #[inline(always)]
+    pub(crate) fn turn<'b, S: Lanes>(
+        self,
+        s: S,
+        rows: usize,
+        k: Range<usize>,
+        (out, stride): (&'b mut [u32], usize),
+    ) -> Left<'b> {
+        for row in (0..rows).step_by(WIDTH) {
+            for from in k.clone().step_by(WIDTH) {
+                let mut block = [[0; WIDTH]; WIDTH];
+                let depth = WIDTH.min(k.end - from);
+                let lines = self.tile(row, from).cells.chunks(self.k_step);
+                for (cells, line) in block[..depth].iter_mut().zip(lines) {
+                    *cells = line.as_chunks().0[0];
+                }
+                s.transpose(&mut block);
+                let out = &mut out[row * stride + from - k.start..];
+                for (cells, out) in block.iter().zip(out.chunks_mut(stride)) {
+                    out.as_chunks_mut().0[0] = *cells;
+                }
+            }
+        }
+        Left::rows(out, stride)
     }
 
     /// The tile that begins at `row`, from `k` on.
@@ -172,6 +206,10 @@ pub(crate) fn tile_before<S: Lanes, C: Cells>(
     next: [Option<&[u32]>; 2],
     out: &mut Tile,
 ) {
+    if S::TILED {
+        assert_eq!(left.k_step, 1, "tiles take rows");
+        return s.multiply_tiles((left.cells, left.row_step), height, right, lines, out);
+    }
     if C::GROUP == 1 && by_kernel(s, left, height, right, next, out) {
         return;
     }

@@ -13,7 +13,6 @@
 //! only `dq`, of the head's own size, is added to from block to block. What a
 //! block of pairs takes does not grow with the length.
 
-use super::buffer::Buffer;
 use super::gradients::{Block, KEYS, Pass, Place, QUERIES, Statistics};
 use super::operands::{AHEAD, Head, Positions, copy_rows, pack_features, pack_positions};
 use super::{Results, Task, blind, whole_lines};
@@ -21,9 +20,13 @@ use crate::elements::Line;
 use crate::lanes::{Lanes, WIDTH};
 use crate::rotary::Rotary;
 use crate::shared::SharedMut;
+use crate::training::buffer::Buffer;
 use crate::training::cells::{CellKernel, Cells, Layout};
 use crate::training::panels::{Right, right_len, starts};
 use crate::training::tile::{COLUMNS, Left, ROWS, Tile, tile};
+
+/// Cells of a row of `ds` with all keys of a block along it.
+const TURNED: usize = KEYS.next_multiple_of(WIDTH);
 
 /// The memory of one thread.
 pub(super) struct Scratch {
@@ -37,6 +40,8 @@ pub(super) struct Scratch {
     keys: Buffer<u32>,
     statistics: Statistics,
     block: Block,
+    /// `ds` of a tile of queries with keys along the rows, where tiles take rows.
+    turned: Buffer<u32>,
     /// `[length, head_dim]`, both rounded up.
     d_q: Buffer<f32>,
     /// `[KEYS, head_dim]` of keys and of values.
@@ -57,6 +62,7 @@ impl Scratch {
             keys: Buffer::new(layout.cells(KEYS) * full),
             statistics: Statistics::new(length),
             block: Block::new(layout),
+            turned: Buffer::new(ROWS * TURNED),
             d_q: Buffer::new(length.next_multiple_of(COLUMNS) * full),
             sums: [Buffer::new(KEYS * full), Buffer::new(KEYS * full)],
             pair: Buffer::new(2 * full),
@@ -253,7 +259,11 @@ impl Backward<'_> {
             for query in (start..end).step_by(S::TALL) {
                 let seen = keys.min(query + S::TALL - first).div_ceil(C::GROUP);
                 let (panel, count) = right.panel::<S>(column, 0, seen);
-                let left = left.tile(query - start, 0);
+                let mut left = left.tile(query - start, 0);
+                if S::TILED {
+                    let out = (&mut scratch.turned[..], TURNED);
+                    left = left.turn(s, S::TALL, 0..seen, out);
+                }
                 let out = (&mut out[query * full + column..], full);
                 add::<S, C>(s, left, panel, count, &mut sums.0, out);
             }

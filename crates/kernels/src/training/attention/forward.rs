@@ -1,6 +1,6 @@
 //! The forward pass of one head of one sequence.
 //!
-//! Keys and values are packed once. Then, for each block of [`BLOCK`] queries:
+//! Keys and values are packed once. Then, for each block of up to [`BLOCK`] queries:
 //! the scores against all keys up to the block's last query (`k` = feature; tiles
 //! that lie wholly after the diagonal are skipped), the softmax row by row, and
 //! the product of the weights with the values (`k` = position), each tile of
@@ -12,19 +12,25 @@
 //! place, as cells, not yet divided by their sum: that is done to the output.
 
 use super::blind;
-use super::buffer::Buffer;
 use super::operands::{Head, Positions, copy_rows, pack_features, pack_positions};
 use super::{Task, whole_lines};
 use crate::elements::Line;
 use crate::lanes::{Lanes, WIDTH};
 use crate::shared::SharedMut;
+use crate::training::buffer::Buffer;
 use crate::training::cells::{CellKernel, Cells, Layout};
 use crate::training::dropout::key_word;
 use crate::training::panels::{Right, right_len, starts};
 use crate::training::tile::{COLUMNS, Left, ROWS, Tile, tile};
 
-/// Queries of a block: whole tiles of 4, 6 or 8 rows.
-const BLOCK: usize = 24;
+/// Queries of a block at most.
+const BLOCK: usize = 32;
+
+/// Queries of a block: whole tiles of 4, 6 or 8 rows, or one of 32.
+#[inline(always)]
+const fn block<S: Lanes>() -> usize {
+    if S::TALL == BLOCK { BLOCK } else { 24 }
+}
 
 /// The memory of one thread.
 pub(super) struct Scratch {
@@ -97,8 +103,8 @@ impl CellKernel for Forward<'_> {
                 *bias = if *visible { 0.0 } else { f32::NEG_INFINITY };
             }
         }
-        for first in (0..length).step_by(BLOCK) {
-            let rows = BLOCK.min(length - first);
+        for first in (0..length).step_by(block::<S>()) {
+            let rows = block::<S>().min(length - first);
             self.scores::<S, C>(s, q, first, rows);
             for row in (0..rows).step_by(S::TALL) {
                 let scales = self.weights::<S, C>(s, first, row, rows);
@@ -115,8 +121,10 @@ impl Forward<'_> {
     fn scores<S: Lanes, C: Cells>(&mut self, s: S, q: Head, first: usize, rows: usize) {
         let scratch = &mut *self.scratch;
         let stride = score_stride(q.length);
-        copy_rows(q, first, &mut scratch.queries);
-        q.ask(s, first + BLOCK..first + 2 * BLOCK);
+        let queries = &mut scratch.queries[..block::<S>() * q.width];
+        copy_rows(q, first, queries);
+        let next = first + block::<S>();
+        q.ask(s, next..next + block::<S>());
         let (out, out_stride) = self.out;
         (self.task).ask(s, out, out_stride, first..first + rows);
         scratch.largest.fill(f32::NEG_INFINITY);
@@ -246,7 +254,7 @@ impl Forward<'_> {
         for column in starts::<S>(0..features, features) {
             let (panel, count) = right.panel::<S>(column, 0, end);
             tile::<S, C>(s, left, panel, count, &mut sums.0);
-            for (i, (sums, scale)) in sums.0.iter().zip(scales).enumerate() {
+            for (i, (sums, scale)) in sums.0[..S::TALL].iter().zip(scales).enumerate() {
                 let results = &mut scratch.results[i * full + column..];
                 let results = results.as_chunks_mut().0[..count].iter_mut();
                 for (out, sums) in results.zip(sums.as_chunks().0) {

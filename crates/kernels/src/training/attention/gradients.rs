@@ -9,9 +9,9 @@
 //! Each tile is written as the two later products want it: `w` and `ds` with
 //! queries along `k`, `ds` also with keys along `k`.
 
-use super::buffer::Buffer;
 use super::whole_lines;
 use crate::lanes::{Lanes, WIDTH};
+use crate::training::buffer::Buffer;
 use crate::training::cells::{Cells, Layout};
 use crate::training::dropout::{Dropout, key_word};
 use crate::training::tile::{COLUMNS, Tile};

@@ -26,7 +26,7 @@
 
 mod backward;
 mod blind;
-mod buffer;
+
 mod forward;
 mod gradients;
 mod operands;

@@ -170,8 +170,9 @@ pub fn backward(
         normed2,
         attended,
         active,
+        turned,
         ..
-    } = &*room;
+    } = room;
     let [query, key, value, output, up, down] = gradients.matrices;
     let scale = widths.query_scale();
     let products = [
@@ -182,7 +183,7 @@ pub fn backward(
         WeightGradient::new(up, d_hidden, normed2, 1.0),
         WeightGradient::new(down, d_out, active, 1.0),
     ];
-    weight_gradients(team, layout, count, &products);
+    weight_gradients(team, turned, layout, count, &products);
 }
 
 /// Where the first phase leaves operands over tokens.

@@ -20,7 +20,7 @@ pub use backward::backward;
 pub use forward::forward;
 pub use scratch::Scratch;
 pub(crate) use scratch::sum_parts;
-pub(crate) use weight_gradients::{WeightGradient, weight_gradients};
+pub(crate) use weight_gradients::{Turned, WeightGradient, weight_gradients};
 
 use super::attention;
 use super::cells::Layout;

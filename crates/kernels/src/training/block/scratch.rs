@@ -1,5 +1,6 @@
 //! Memory of the block's passes, taken once.
 
+use super::weight_gradients::Turned;
 use super::{Tokens, Widths};
 use crate::isa::Kernel;
 use crate::lanes::Lanes;
@@ -16,10 +17,13 @@ const BLOCK: usize = 64;
 
 /// The tokens of a block: whole tiles of either height, as a low one at the end takes
 /// longer than its share of a high one.
-struct BlockOfTiles;
+struct BlockOfTiles(Layout);
 
 impl Kernel for BlockOfTiles {
     type Output = usize;
+    fn tiled(&self) -> bool {
+        self.0 == Layout::Pairs
+    }
     #[inline(always)]
     fn run<S: Lanes>(self, _: S) -> usize {
         let tiles = match S::TALL.is_multiple_of(S::HEIGHT) {
@@ -67,6 +71,8 @@ pub(crate) struct Backward {
     pub(crate) normed2: OverTokens,
     pub(crate) attended: OverTokens,
     pub(crate) active: OverTokens,
+    /// Of the gradients of matrices.
+    pub(crate) turned: Turned,
     /// Each block's share of the gradients of vectors.
     pub(crate) parts: Vec<f32>,
 }
@@ -81,7 +87,8 @@ impl Scratch {
         tokens: Tokens,
         backward: bool,
     ) -> Self {
-        let (threads, block) = (team.threads(), team.isa().run(BlockOfTiles));
+        let (threads, block) = (team.threads(), team.isa().run(BlockOfTiles(layout)));
+        let turned = backward.then(|| Turned::new(team, layout));
         let pool = team.pool();
         let Widths { dim, hidden, .. } = widths;
         let mut desk = || Desk {
@@ -91,7 +98,7 @@ impl Scratch {
         };
         let desks = (0..threads).map(|_| desk()).collect();
         let count = tokens.count();
-        let backward = backward.then(|| {
+        let backward = turned.map(|turned| {
             let mut rows = || Rows::new(pool, layout, count, dim);
             let (d_attended, d_query, d_key, d_value) = (rows(), rows(), rows(), rows());
             let mut over = |side, features| OverTokens::new(pool, side, layout, features, count);
@@ -107,6 +114,7 @@ impl Scratch {
                 normed2: over(Side::Right, dim),
                 attended: over(Side::Right, dim),
                 active: over(Side::Right, hidden),
+                turned,
                 parts: vec![0.0; count.div_ceil(block) * (3 * dim + hidden)],
             }
         });

@@ -5,8 +5,9 @@
 //! task each, all in one phase. A block stays in the second-level cache while
 //! its sum runs over the tokens.
 
-use crate::isa::Isa;
+use crate::isa::{Isa, Kernel};
 use crate::lanes::{Lanes, WIDTH};
+use crate::memory::Piece;
 use crate::shared::SharedMut;
 use crate::team::{Tasks, Team};
 use crate::training::cells::{CellKernel, Cells, Layout, With};
@@ -52,19 +53,53 @@ impl<'a> WeightGradient<'a> {
     }
 }
 
+/// Memory of the gradients: for each thread, a block's rows of the left operand, where
+/// they have to lie in rows.
+pub(crate) struct Turned(Piece<u32>);
+
+/// Cells from one of these rows to the next: not a power of two.
+const STRIDE: usize = DEPTH + WIDTH;
+
+struct NeedsTurning(Layout);
+
+impl Kernel for NeedsTurning {
+    type Output = bool;
+    fn tiled(&self) -> bool {
+        self.0 == Layout::Pairs
+    }
+    #[inline(always)]
+    fn run<S: Lanes>(self, _: S) -> bool {
+        S::TILED
+    }
+}
+
+impl Turned {
+    /// For all threads of `team`.
+    pub(crate) fn new(team: &mut Team, layout: Layout) -> Self {
+        let threads = match team.isa().run(NeedsTurning(layout)) {
+            true => team.threads(),
+            false => 0,
+        };
+        Self(team.pool().take(threads * ROWS * STRIDE))
+    }
+}
+
 /// Adds the gradients of all `matrices` over `tokens` tokens.
 pub(crate) fn weight_gradients(
     team: &mut Team,
+    turned: &mut Turned,
     layout: Layout,
     tokens: usize,
     matrices: &[WeightGradient],
 ) {
     let isa = team.isa();
+    let turned = SharedMut::new(&mut turned.0);
     let blocks = matrices.iter().map(|matrix| Blocks {
         isa,
         layout,
         tokens,
         matrix,
+        turned: &turned,
     });
     let blocks: Vec<_> = blocks.collect();
     let parts: Vec<_> = blocks.iter().map(|blocks| blocks as &dyn Tasks).collect();
@@ -77,6 +112,7 @@ struct Blocks<'a> {
     layout: Layout,
     tokens: usize,
     matrix: &'a WeightGradient<'a>,
+    turned: &'a SharedMut<'a, u32>,
 }
 
 impl Blocks<'_> {
@@ -91,10 +127,16 @@ impl Tasks for Blocks<'_> {
         self.matrix.rows.div_ceil(ROWS) * self.across()
     }
 
-    fn run(&self, _: usize, index: usize) {
+    fn run(&self, thread: usize, index: usize) {
         let (matrix, across) = (self.matrix, self.across());
         let (row, column) = (index / across * ROWS, index % across * COLUMNS);
+        let turned = match self.turned.is_empty() {
+            true => &mut [],
+            // SAFETY: one running task a thread.
+            false => unsafe { self.turned.part(thread * ROWS * STRIDE, ROWS * STRIDE) },
+        };
         let block = Block {
+            turned,
             matrix,
             rows: row..matrix.rows.min(row + ROWS),
             columns: column..matrix.columns.min(column + COLUMNS),
@@ -106,6 +148,7 @@ impl Tasks for Blocks<'_> {
 }
 
 struct Block<'a> {
+    turned: &'a mut [u32],
     matrix: &'a WeightGradient<'a>,
     rows: Range<usize>,
     columns: Range<usize>,
@@ -119,20 +162,18 @@ impl CellKernel for Block<'_> {
         let left = self.matrix.d_y.left::<S>(self.tokens).skip(self.rows.start);
         let right = self.matrix.x.right(self.tokens);
         let (rows, columns, all) = (self.rows.len(), self.columns.clone(), self.k);
+        let turned = std::mem::take(&mut self.turned);
         for from in (0..all).step_by(DEPTH) {
             let k = from..all.min(from + DEPTH);
             let next = if k.end < all { k.end } else { 0 };
             let to = all.min(next + DEPTH);
             let (then, _) = right.panel::<S>(columns.start, next, to);
-            product_before::<S, C>(
-                s,
-                left,
-                rows,
-                right,
-                [columns.clone(), k],
-                Some(then),
-                &mut self,
-            );
+            let left = match S::TILED {
+                true => left.turn(s, rows, k.clone(), (turned, STRIDE)),
+                false => left.tile(0, k.start),
+            };
+            let part = [columns.clone(), k];
+            product_before::<S, C>(s, left, rows, right, part, Some(then), &mut self);
         }
     }
 }

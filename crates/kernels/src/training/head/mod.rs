@@ -18,7 +18,7 @@ mod logits;
 
 pub use logits::each_logits;
 
-use super::block::{WeightGradient, sum_parts, weight_gradients};
+use super::block::{Turned, WeightGradient, sum_parts, weight_gradients};
 use super::cells::{Layout, With};
 use super::linear::Linear;
 use super::norm::Norm;
@@ -92,6 +92,7 @@ struct Backward {
     d_logits: Vec<Rows>,
     over_tokens: OverTokens,
     normed: OverTokens,
+    turned: Turned,
     /// Each block's share of the gradients of vectors.
     parts: Vec<f32>,
 }
@@ -108,6 +109,7 @@ impl HeadScratch {
     ) -> Self {
         let chunk = tokens.min(CHUNK);
         let threads = team.threads();
+        let turned = backward.then(|| Turned::new(team, layout));
         let pool = team.pool();
         let mut desk = || Desk {
             wide: vec![0.0; BLOCK * dim],
@@ -118,7 +120,8 @@ impl HeadScratch {
         let desks = (0..threads).map(|_| desk()).collect();
         let mut rows = || Rows::new(pool, layout, BLOCK, vocab_size);
         let d_logits = (0..threads).map(|_| rows()).collect();
-        let backward = backward.then(|| Backward {
+        let backward = turned.map(|turned| Backward {
+            turned,
             d_logits,
             over_tokens: OverTokens::new(pool, Side::Left, layout, vocab_size, chunk),
             normed: OverTokens::new(pool, Side::Right, layout, dim, chunk),
@@ -217,7 +220,7 @@ pub fn loss_and_gradient(
         sum_parts(team, parts, width, sums);
         let (d_y, normed) = (&room.over_tokens, &room.normed);
         let matrix = WeightGradient::new(gradients.matrix, d_y, normed, 1.0);
-        weight_gradients(team, layout, count, &[matrix]);
+        weight_gradients(team, &mut room.turned, layout, count, &[matrix]);
     }
     losses.iter().sum()
 }

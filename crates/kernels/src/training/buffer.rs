@@ -6,14 +6,14 @@ const LINE: usize = 64;
 
 /// A slice that is allocated once and begins at a multiple of 64 bytes: a line
 /// of sixteen lanes that straddles two cache lines costs two loads.
-pub(super) struct Buffer<T> {
+pub(crate) struct Buffer<T> {
     values: Vec<T>,
     offset: usize,
     len: usize,
 }
 
 impl<T: Copy + Default> Buffer<T> {
-    pub(super) fn new(len: usize) -> Self {
+    pub(crate) fn new(len: usize) -> Self {
         let values = vec![T::default(); len + LINE / size_of::<T>()];
         // The allocation never grows, so it does not move.
         let offset = values.as_ptr().align_offset(LINE).min(values.len() - len);
