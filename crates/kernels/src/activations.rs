@@ -7,6 +7,7 @@ use crate::matrix::WeightFormat;
 use crate::norm::layer_norm;
 use crate::shared::SharedMut;
 use crate::team::Team;
+use crate::tile::BEHIND;
 
 /// Up to `rows` rows of `columns` f32 values, kept as f32, as bf16 or as
 /// integers with a scale, as the weights that they will meet ask for. All memory
@@ -39,7 +40,7 @@ impl Activations {
             format,
             columns,
             stride,
-            words: vec![0; rows * stride],
+            words: vec![0; (rows + BEHIND) * stride],
             scales: vec![1.0; rows * pieces],
             pieces,
             scratch: vec![0.0; threads * columns],

@@ -95,6 +95,21 @@ pub(crate) trait Element: Copy + Send + Sync + 'static {
     ) -> usize {
         0
     }
+    /// Whether [tiles](Lanes::TILED) multiply it, by [`block`](Self::block).
+    const TILED: bool = false;
+    /// Multiplies rows of `x`, `stride` apart, with both halves of each of `lines`; `sums`
+    /// go on from what they are, or begin anew. See [`Lanes::multiply_block_of_pairs`].
+    #[inline(always)]
+    fn block<S: Lanes>(
+        _: S,
+        _lines: &[[Self::Line; 2]],
+        _x: (&[Self::Group], usize),
+        _next: Option<*const u8>,
+        _go_on: bool,
+        _sums: &mut [[Self::Sum<S>; 2]],
+    ) {
+        unreachable!("tiles do not multiply this");
+    }
     /// The sums in f32, before scales. `middles` are the row sums of the integer
     /// weights over the columns that were summed, 0 for other formats; `excess` is
     /// [that](Element::excess) of the activations.

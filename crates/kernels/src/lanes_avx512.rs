@@ -7,6 +7,7 @@ pub(crate) mod tiles;
 use crate::lanes::{Lanes, WIDTH};
 use crate::training::tile::TileRow;
 use std::arch::x86_64::*;
+use tiles::{Ahead, Kind};
 
 /// Proof that AVX-512 F, BW, DQ, VL, VNNI and BF16 are there; and, where `TILED`, that
 /// tiles (AMX) are as well, and configured in the thread that has the token.
@@ -65,15 +66,41 @@ impl<const TILED: bool> Lanes for Avx512<TILED> {
         self,
         left: (&[u32], usize),
         height: usize,
-        right: &[u32],
-        lines: usize,
+        (right, lines): (&[u32], usize),
+        next: Option<&[u32]>,
         out: &mut [TileRow],
     ) {
         assert!(TILED, "tiles were not detected");
+        let ahead = Ahead(next.map(|next| next.as_ptr().cast()));
         // SAFETY: `TILED` tokens exist only where tiles were detected and configured.
-        unsafe { tiles::multiply(left, height, right, lines, out) }
+        unsafe { tiles::multiply(left, height, right, lines, ahead, out) }
     }
-
+    #[inline(always)]
+    fn multiply_block_of_pairs(
+        self,
+        left: (&[u32], usize),
+        right: &[[u32; WIDTH]],
+        next: Option<*const u8>,
+        go_on: bool,
+        sums: &mut [[__m512; 2]],
+    ) {
+        assert!(TILED, "tiles were not detected");
+        // SAFETY: as above; sixteen f32 are 64 bytes of any kind.
+        unsafe { tiles::block(Kind::Pairs, left, right, Ahead(next), go_on, sums) }
+    }
+    #[inline(always)]
+    fn multiply_block_of_bytes(
+        self,
+        left: (&[u32], usize),
+        right: &[[u32; WIDTH]],
+        next: Option<*const u8>,
+        go_on: bool,
+        sums: &mut [[__m512i; 2]],
+    ) {
+        assert!(TILED, "tiles were not detected");
+        // SAFETY: as above; sixteen i32 are 64 bytes of any kind.
+        unsafe { tiles::block(Kind::Bytes, left, right, Ahead(next), go_on, sums) }
+    }
     #[inline(always)]
     fn splat(self, x: f32) -> __m512 {
         proven!(_mm512_set1_ps(x))

@@ -17,7 +17,7 @@ use crate::lanes::Lanes;
 use crate::matrix::{Blocks, Matrix, Packed, WeightFormat};
 use crate::shared::SharedMut;
 use crate::team::{Tasks, Team};
-use crate::tile::{BLOCK, Operands, ROWS, multiply};
+use crate::tile::{BLOCK, Operands, ROWS, TILED_ROWS, multiply, tiled};
 use std::ops::Range;
 
 /// What becomes of a product.
@@ -157,9 +157,13 @@ struct Run<'a> {
 
 impl Kernel for Run<'_> {
     type Output = ();
+    fn tiled(&self) -> bool {
+        !matches!(self.product.weights.blocks(), Blocks::F32(_))
+    }
     #[inline(always)]
     fn run<S: Lanes>(self, s: S) {
         match self.product.weights.blocks() {
+            Blocks::F32(_) if S::TILED => unreachable!("f32 is not tiled"),
             Blocks::F32(packed) => self.blocks::<S, F32, _>(s, packed),
             Blocks::Bf16(packed) if S::WIDE => self.blocks::<S, WideBf16, _>(s, packed),
             Blocks::Bf16(packed) => self.blocks::<S, Bf16, _>(s, packed),
@@ -178,14 +182,16 @@ impl Run<'_> {
         let piece = E::PIECE.div_ceil(E::GROUP).min(packed.groups);
         let pieces = packed.groups.div_ceil(piece);
         let end = self.blocks.end * packed.groups;
-        let mut sums = [[E::zero(s); 2]; ROWS];
-        let mut values = [[s.splat(0.0); 2]; ROWS];
+        let most = if tiled::<S, E>() { TILED_ROWS } else { ROWS };
+        let mut sums = [[E::zero(s); 2]; TILED_ROWS];
+        let mut values = [[s.splat(0.0); 2]; TILED_ROWS];
         for block in self.blocks.clone() {
             let lines = &packed.lines[block * packed.groups..][..packed.groups];
             let middles = &packed.middles[2 * block * pieces..][..2 * pieces];
-            for first in (0..self.rows).step_by(ROWS) {
-                let rows = (self.rows - first).min(ROWS);
-                let (part, ahead) = match rows * E::registers::<S>() <= S::TILE {
+            for first in (0..self.rows).step_by(most) {
+                let rows = (self.rows - first).min(most);
+                let whole = tiled::<S, E>() || rows * E::registers::<S>() <= S::TILE;
+                let (part, ahead) = match whole {
                     true => (piece, AHEAD),
                     false => [part::<E>(self.rows); 2].into(),
                 };

@@ -14,6 +14,17 @@ use crate::lanes::Lanes;
 pub(crate) const BLOCK: usize = 32;
 /// Rows of activations that are multiplied together, at most.
 pub(crate) const ROWS: usize = 12;
+/// As many where [tiles](Lanes::TILED) multiply them.
+pub(crate) const TILED_ROWS: usize = 32;
+/// How many rows of activations past those that are multiplied tiles may look at.
+pub(crate) const BEHIND: usize = 15;
+
+/// Whether tiles multiply `E`.
+#[inline(always)]
+pub(crate) const fn tiled<S: Lanes, E: Element>() -> bool {
+    S::TILED && E::TILED
+}
+
 /// The sums of one row of activations with the sixteen first and the sixteen
 /// other weight rows.
 pub(crate) type Sums<S, E> = [<E as Element>::Sum<S>; 2];
@@ -197,7 +208,8 @@ impl<E: Element> Operands<'_, E> {
 }
 
 /// Multiplies all lines with as many rows of activations as there are `sums`, at most
-/// [`ROWS`]. The sums go on from what they are, or begin anew.
+/// [`ROWS`], or [`TILED_ROWS`] of tiles, which look at rows up to the next sixteenth, so
+/// that these have to be there. The sums go on from what they are, or begin anew.
 #[inline(always)]
 pub(crate) fn multiply<S: Lanes, E: Element>(
     s: S,
@@ -205,6 +217,11 @@ pub(crate) fn multiply<S: Lanes, E: Element>(
     go_on: bool,
     sums: &mut [Sums<S, E>],
 ) {
+    if tiled::<S, E>() {
+        let x = (operands.x, operands.stride);
+        let next = operands.next.map(|next| next.cast());
+        return E::block(s, operands.lines, x, next, go_on, sums);
+    }
     let mut done = operands.fours(s, go_on, sums);
     if done.rows == 0 {
         done = operands.twos(s, go_on, sums);

@@ -25,7 +25,7 @@ use crate::lanes::Lanes;
 use crate::matrix::WeightFormat;
 use crate::shared::SharedMut;
 use crate::team::{Tasks, Team};
-use crate::tile::{BLOCK, ROWS};
+use crate::tile::{BEHIND, BLOCK, ROWS};
 use task::Task;
 
 /// Whole blocks of scores, and a cache line more (see `activations`).
@@ -103,14 +103,14 @@ impl Attention {
         capacity: usize,
         threads: usize,
     ) -> Self {
-        let scratch = threads * ROWS * row_length(capacity.max(head_dim));
+        let length = row_length(capacity.max(head_dim));
         Self {
             layers,
             heads,
             head_dim,
             capacity,
-            scores: vec![0.0; scratch],
-            words: vec![0; scratch],
+            scores: vec![0.0; threads * ROWS * length],
+            words: vec![0; threads * (ROWS + BEHIND) * length],
             threads,
         }
     }
@@ -179,7 +179,7 @@ impl Attention {
             shared: caches.shared,
             qkv,
             out: SharedMut::new(out),
-            per_thread: self.scores.len() / self.threads,
+            per_thread: [self.scores.len(), self.words.len()].map(|len| len / self.threads),
             scores: SharedMut::new(&mut self.scores),
             words: SharedMut::new(&mut self.words),
         }
@@ -205,7 +205,8 @@ pub struct Attending<'a> {
     shared: &'a [HeadCache],
     qkv: &'a [f32],
     out: SharedMut<'a, f32>,
-    per_thread: usize,
+    /// Scores and words of a thread.
+    per_thread: [usize; 2],
     scores: SharedMut<'a, f32>,
     words: SharedMut<'a, u32>,
 }
@@ -222,7 +223,7 @@ impl Tasks for Attending<'_> {
     }
 
     fn run(&self, thread: usize, index: usize) {
-        let (head, per_thread) = (index % self.heads, self.per_thread);
+        let (head, [scores, words]) = (index % self.heads, self.per_thread);
         let spans = groups(self.spans, self.most).nth(index / self.heads);
         let (Some(spans), Some(format)) = (spans, self.format) else {
             return;
@@ -230,8 +231,8 @@ impl Tasks for Attending<'_> {
         // SAFETY: scratch is by thread, of which no two tasks run at once.
         let (scores, words) = unsafe {
             (
-                self.scores.part(thread * per_thread, per_thread),
-                self.words.part(thread * per_thread, per_thread),
+                self.scores.part(thread * scores, scores),
+                self.words.part(thread * words, words),
             )
         };
         let task = Task {
@@ -264,10 +265,16 @@ struct Attend<'a> {
 
 impl Kernel for Attend<'_> {
     type Output = ();
+    fn tiled(&self) -> bool {
+        self.format == WeightFormat::Bf16
+    }
     #[inline(always)]
     fn run<S: Lanes>(self, s: S) {
         let (scores, words) = (self.scores, self.words);
         match self.format {
+            format if S::TILED && format != WeightFormat::Bf16 => {
+                unreachable!("only bf16 is tiled")
+            }
             WeightFormat::F32 => self.task.attend::<S, F32, F32>(s, scores, words),
             WeightFormat::Bf16 if S::WIDE => {
                 self.task.attend::<S, WideBf16, Bf16>(s, scores, words)

@@ -86,6 +86,20 @@ impl<const BYTES: usize> Element for Integers<BYTES> {
             }
         }
     }
+    const TILED: bool = BYTES == 1;
+    #[inline(always)]
+    fn block<S: Lanes>(
+        s: S,
+        lines: &[[Self::Line; 2]],
+        (x, stride): (&[[u32; BYTES]], usize),
+        next: Option<*const u8>,
+        go_on: bool,
+        sums: &mut [[[S::I; BYTES]; 2]],
+    ) {
+        let right = &half_of(lines, 0)[..2 * lines.len()];
+        let (sums, _) = sums.as_flattened_mut().as_flattened_mut().as_chunks_mut();
+        s.multiply_block_of_bytes((x.as_flattened(), stride), right, next, go_on, sums);
+    }
     #[inline(always)]
     fn value<S: Lanes>(s: S, sums: [S::I; BYTES], middles: &[i32; 16], excess: i32) -> S::F {
         match BYTES {

@@ -56,6 +56,19 @@ impl<const WORDS: usize> Element for Pairs<WORDS> {
             _ => s.multiply_four_wide(x.as_flattened(), WORDS * stride, right, next, sums),
         }
     }
+    const TILED: bool = WORDS == 1;
+    #[inline(always)]
+    fn block<S: Lanes>(
+        s: S,
+        lines: &[[Self::Line; 2]],
+        (x, stride): (&[[u32; WORDS]], usize),
+        next: Option<*const u8>,
+        go_on: bool,
+        sums: &mut [[S::F; 2]],
+    ) {
+        let right = &half_of(lines, 0)[..2 * lines.len()];
+        s.multiply_block_of_pairs((x.as_flattened(), stride), right, next, go_on, sums);
+    }
     #[inline(always)]
     fn value<S: Lanes>(_: S, sum: S::F, _: &[i32; 16], _: i32) -> S::F {
         sum

@@ -1,4 +1,4 @@
-//! Products of whole tiles of bf16 pairs by AMX.
+//! Products of whole tiles of bf16 pairs, or of bytes, by AMX.
 //!
 //! The processor has eight tile registers of 16 rows of 64 bytes. One instruction
 //! multiplies a tile of 16 rows by 16 cells of pairs with one of 16 cells by 16 columns and
@@ -11,6 +11,7 @@
 
 use std::arch::asm;
 use std::arch::x86_64::{__cpuid_count, _xgetbv};
+use std::mem::MaybeUninit;
 use std::sync::OnceLock;
 
 use super::Avx512;
@@ -38,10 +39,10 @@ impl Tiles {
 }
 
 fn has_tiles() -> bool {
-    const BF16_AND_TILE: u32 = 1 << 22 | 1 << 24;
+    const ALL: u32 = 1 << 22 | 1 << 24 | 1 << 25;
     const STATE: u64 = 1 << 17 | 1 << 18;
     // The maximum leaf is at least 7: AVX-512, which is told there, was detected.
-    let instructions = __cpuid_count(7, 0).edx & BF16_AND_TILE == BF16_AND_TILE;
+    let instructions = __cpuid_count(7, 0).edx & ALL == ALL;
     instructions && {
         // SAFETY: AVX-512 was detected, which needs XGETBV.
         let state = unsafe { enabled_state() };
@@ -109,6 +110,23 @@ pub(crate) fn configure(_: Tiles) -> (Avx512<true>, Configured) {
     (Avx512(()), Configured(()))
 }
 
+/// What is asked for while tiles are multiplied: from where on, and whether at all.
+#[derive(Clone, Copy)]
+pub(super) struct Ahead(pub(super) Option<*const u8>);
+
+impl Ahead {
+    /// Where to begin, and the bytes from one product of sixteen cells to the next, which
+    /// asks for so many `lines`; for nothing to ask the same few, which are there, again and
+    /// again: so there is nothing to decide.
+    #[inline(always)]
+    fn steps(self, lines: usize, there: *const u32) -> (*const u8, usize) {
+        match self.0 {
+            Some(next) => (next, 64 * lines),
+            None => (there.cast(), 0),
+        }
+    }
+}
+
 /// [`multiply_tiles`](crate::lanes::Lanes::multiply_tiles).
 ///
 /// # Safety
@@ -119,40 +137,131 @@ pub(super) unsafe fn multiply(
     height: usize,
     right: &[u32],
     lines: usize,
+    ahead: Ahead,
     out: &mut [TileRow],
 ) {
     assert!(matches!(height, 16 | 32) && (1..=3).contains(&lines) && out.len() >= height);
-    let width = lines * WIDTH;
-    let k = right.len() / width;
+    let k = right.len() / (lines * WIDTH);
+    assert_there(left, stride, height, k);
+    let (whole, rest) = (k / ROWS, k % ROWS);
+    let out = out.as_flattened_mut();
+    // SAFETY: tiles are configured; rows, lines and room are there, asserted above.
+    unsafe {
+        let (left, right) = ((left.as_ptr(), stride), (right.as_ptr(), lines));
+        run(left, height, right, whole, ahead, true, out);
+    }
+    if rest > 0 {
+        let (left, right) = (
+            &left[whole * ROWS..],
+            &right[whole * ROWS * lines * WIDTH..],
+        );
+        let last = Last::of((left, stride), height, right, rest);
+        // SAFETY: as above; the copies are whole tiles.
+        unsafe {
+            let (left, right) = (last.left(), (last.right.as_ptr(), lines));
+            run(left, height, right, 1, Ahead(None), false, out);
+        }
+    }
+}
+
+fn assert_there(left: &[u32], stride: usize, height: usize, k: usize) {
     assert!(
         k == 0 || (height - 1) * stride + k <= left.len(),
         "left operand too short"
     );
-    let (whole, rest) = (k / ROWS, k % ROWS);
-    // SAFETY: tiles are configured; rows, lines and room are there, asserted above.
-    unsafe {
-        let (left, right) = ((left.as_ptr(), stride), (right.as_ptr(), lines));
-        run(left, height, right, whole, true, out);
-    }
-    if rest > 0 {
-        let from = whole * ROWS;
-        let mut last_left = [[0; ROWS]; 2 * ROWS];
-        for (row, cells) in last_left[..height].iter_mut().enumerate() {
-            cells[..rest].copy_from_slice(&left[row * stride + from..][..rest]);
+}
+
+/// The last cells along `k`, with zeros behind them: whole tiles.
+struct Last {
+    left: [[u32; ROWS]; 2 * ROWS],
+    right: [u32; ROWS * COLUMNS],
+}
+
+impl Last {
+    #[inline(always)]
+    fn of((left, stride): (&[u32], usize), height: usize, right: &[u32], rest: usize) -> Self {
+        let mut last = Self {
+            left: [[0; ROWS]; 2 * ROWS],
+            right: [0; ROWS * COLUMNS],
+        };
+        for (row, cells) in last.left[..height].iter_mut().enumerate() {
+            cells[..rest].copy_from_slice(&left[row * stride..][..rest]);
         }
-        let mut last_right = [0; ROWS * COLUMNS];
-        last_right[..rest * width].copy_from_slice(&right[from * width..][..rest * width]);
-        let left = (last_left.as_flattened().as_ptr(), ROWS);
-        // SAFETY: as above; both copies have whole tiles.
-        unsafe { run(left, height, (last_right.as_ptr(), lines), 1, false, out) };
+        last.right[..right.len()].copy_from_slice(right);
+        last
+    }
+
+    fn left(&self) -> (*const u32, usize) {
+        (self.left.as_flattened().as_ptr(), ROWS)
+    }
+}
+
+/// What kind of cells a product is of.
+#[derive(Clone, Copy)]
+pub(super) enum Kind {
+    /// Pairs of bf16; sums are f32.
+    Pairs,
+    /// Fours of bytes, the left ones unsigned, the right ones signed; sums are i32.
+    Bytes,
+}
+
+/// [`multiply_block_of_pairs`](crate::lanes::Lanes::multiply_block_of_pairs) and that of
+/// bytes, whose sums of sixteen lanes are a `V`.
+///
+/// # Safety
+/// Tiles have to be configured, and every 64 bytes a `V`.
+#[inline(always)]
+pub(super) unsafe fn block<V: Copy>(
+    kind: Kind,
+    (left, stride): (&[u32], usize),
+    right: &[[u32; WIDTH]],
+    ahead: Ahead,
+    go_on: bool,
+    sums: &mut [[V; 2]],
+) {
+    #[repr(C, align(64))]
+    struct Sums<V>([[V; 2]; 2 * ROWS]);
+    const { assert!(size_of::<V>() == 64) };
+    let height = if sums.len() > ROWS { 2 * ROWS } else { ROWS };
+    assert!(sums.len() <= height, "too many rows for tiles");
+    let k = right.len() / 2;
+    assert_there(left, stride, height, k);
+    let (whole, rest) = (k / ROWS, k % ROWS);
+    let mut out = MaybeUninit::<Sums<V>>::uninit();
+    let out: *mut [V; 2] = out.as_mut_ptr().cast();
+    // SAFETY: `out` has room for all rows of sums, and they are apart. Tiles are configured;
+    // rows, lines and room are there, asserted above; the copies are whole tiles. `height`
+    // rows are written, as bytes, which are `V`s.
+    unsafe {
+        if go_on {
+            out.copy_from_nonoverlapping(sums.as_ptr(), sums.len());
+        }
+        let (x, lines, sums_at) = ((left.as_ptr(), stride), right.as_ptr().cast(), out.cast());
+        run_block(kind, x, height, lines, whole, ahead, !go_on, sums_at);
+        if rest > 0 {
+            let right = right[2 * whole * ROWS..2 * k].as_flattened();
+            let last = Last::of((&left[whole * ROWS..], stride), height, right, rest);
+            let lines = last.right.as_ptr();
+            run_block(
+                kind,
+                last.left(),
+                height,
+                lines,
+                1,
+                Ahead(None),
+                false,
+                sums_at,
+            );
+        }
+        out.copy_to_nonoverlapping(sums.as_mut_ptr(), sums.len());
     }
 }
 
 /// Sets the sums to zeros, or goes on from `out`; multiplies `k` times sixteen cells; and
 /// stores the sums.
 macro_rules! tiles {
-    ($left:ident, $right:ident, $k:ident, $begin:ident, $out:ident,
-     $([$sum:literal at $at:literal])*, $($step:literal)*) => {
+    ($left:ident, $right:expr, $k:ident, $next:expr, $begin:ident, $out:expr,
+     $([$sum:literal at $at:literal])*, $($step:expr)*) => {
         asm!(
             "test {begin}, {begin}",
             "jz 2f",
@@ -168,6 +277,7 @@ macro_rules! tiles {
             "add {upper}, 64",
             "add {lower}, 64",
             "add {right}, {right_tile}",
+            "add {next}, {next_step}",
             "dec {k}",
             "jnz 4b",
             "5:",
@@ -180,10 +290,21 @@ macro_rules! tiles {
             right = inout(reg) $right.0 => _,
             right_step = in(reg) 64 * $right.1,
             right_tile = in(reg) 64 * $right.1 * ROWS,
-            out = in(reg) $out.as_mut_ptr(),
-            out_step = in(reg) size_of::<TileRow>(),
+            next = inout(reg) $next.0 => _,
+            next_step = in(reg) $next.1,
+            out = in(reg) $out.0,
+            out_step = in(reg) $out.1,
+            out("tmm0") _, out("tmm1") _, out("tmm2") _, out("tmm3") _,
+            out("tmm4") _, out("tmm5") _, out("tmm6") _, out("tmm7") _,
             options(nostack)
         )
+    };
+}
+
+/// Asks for eight lines from line `$from` on.
+macro_rules! ask {
+    ($($line:literal)*) => {
+        concat!($("prefetcht0 [{next} + ", $line, " * 64]\n",)*)
     };
 }
 
@@ -192,85 +313,162 @@ macro_rules! tiles {
 ///
 /// # Safety
 /// Tiles have to be configured; `height` is 16 or 32, lines one to three, and all of that
-/// has to be there.
+/// has to be there, `out` in rows of a [`TileRow`].
 #[inline(always)]
 unsafe fn run(
     left: (*const u32, usize),
     height: usize,
     right: (*const u32, usize),
     k: usize,
+    ahead: Ahead,
     begin: bool,
-    out: &mut [TileRow],
+    out: &mut [f32],
 ) {
-    // SAFETY: the caller's. No register but those of tiles is changed that is not said to
-    // be, and the compiler uses none of these.
+    let next = ahead.steps(8 * right.1, right.0);
+    let out = (out.as_mut_ptr(), size_of::<TileRow>());
+    // SAFETY: the caller's.
     unsafe {
         match (height, right.1) {
             (32, 3) => tiles!(
-                left, right, k, begin, out,
+                left, right, k, next, begin, out,
                 [0 at 0] [1 at 64] [2 at 128] [3 at 3072] [4 at 3136] [5 at 3200],
                 "tileloadd tmm6, [{upper} + {left_step}]"
                 "tileloadd tmm7, [{right} + {right_step}]"
                 "tdpbf16ps tmm0, tmm6, tmm7"
                 "tileloadd tmm7, [{right} + {right_step} + 64]"
                 "tdpbf16ps tmm1, tmm6, tmm7"
+                ask!(0 1 2 3 4 5 6 7)
                 "tileloadd tmm7, [{right} + {right_step} + 128]"
                 "tdpbf16ps tmm2, tmm6, tmm7"
                 "tileloadd tmm6, [{lower} + {left_step}]"
                 "tdpbf16ps tmm5, tmm6, tmm7"
+                ask!(8 9 10 11 12 13 14 15)
                 "tileloadd tmm7, [{right} + {right_step} + 64]"
                 "tdpbf16ps tmm4, tmm6, tmm7"
                 "tileloadd tmm7, [{right} + {right_step}]"
                 "tdpbf16ps tmm3, tmm6, tmm7"
+                ask!(16 17 18 19 20 21 22 23)
             ),
             (32, 2) => tiles!(
-                left, right, k, begin, out,
+                left, right, k, next, begin, out,
                 [0 at 0] [1 at 64] [2 at 3072] [3 at 3136],
                 "tileloadd tmm4, [{upper} + {left_step}]"
                 "tileloadd tmm6, [{right} + {right_step}]"
                 "tdpbf16ps tmm0, tmm4, tmm6"
                 "tileloadd tmm7, [{right} + {right_step} + 64]"
                 "tdpbf16ps tmm1, tmm4, tmm7"
+                ask!(0 1 2 3 4 5 6 7)
                 "tileloadd tmm5, [{lower} + {left_step}]"
                 "tdpbf16ps tmm2, tmm5, tmm6"
                 "tdpbf16ps tmm3, tmm5, tmm7"
+                ask!(8 9 10 11 12 13 14 15)
             ),
             (32, _) => tiles!(
-                left, right, k, begin, out,
+                left, right, k, next, begin, out,
                 [0 at 0] [1 at 3072],
                 "tileloadd tmm6, [{right} + {right_step}]"
                 "tileloadd tmm4, [{upper} + {left_step}]"
                 "tdpbf16ps tmm0, tmm4, tmm6"
+                ask!(0 1 2 3 4 5 6 7)
                 "tileloadd tmm5, [{lower} + {left_step}]"
                 "tdpbf16ps tmm1, tmm5, tmm6"
             ),
             (_, 3) => tiles!(
-                left, right, k, begin, out,
+                left, right, k, next, begin, out,
                 [0 at 0] [1 at 64] [2 at 128],
                 "tileloadd tmm4, [{upper} + {left_step}]"
                 "tileloadd tmm5, [{right} + {right_step}]"
                 "tdpbf16ps tmm0, tmm4, tmm5"
+                ask!(0 1 2 3 4 5 6 7)
                 "tileloadd tmm6, [{right} + {right_step} + 64]"
                 "tdpbf16ps tmm1, tmm4, tmm6"
+                ask!(8 9 10 11 12 13 14 15)
                 "tileloadd tmm7, [{right} + {right_step} + 128]"
                 "tdpbf16ps tmm2, tmm4, tmm7"
+                ask!(16 17 18 19 20 21 22 23)
             ),
             (_, 2) => tiles!(
-                left, right, k, begin, out,
+                left, right, k, next, begin, out,
                 [0 at 0] [1 at 64],
                 "tileloadd tmm4, [{upper} + {left_step}]"
                 "tileloadd tmm5, [{right} + {right_step}]"
                 "tdpbf16ps tmm0, tmm4, tmm5"
+                ask!(0 1 2 3 4 5 6 7)
                 "tileloadd tmm6, [{right} + {right_step} + 64]"
                 "tdpbf16ps tmm1, tmm4, tmm6"
+                ask!(8 9 10 11 12 13 14 15)
             ),
             _ => tiles!(
-                left, right, k, begin, out,
+                left, right, k, next, begin, out,
                 [0 at 0],
                 "tileloadd tmm4, [{upper} + {left_step}]"
                 "tileloadd tmm5, [{right} + {right_step}]"
                 "tdpbf16ps tmm0, tmm4, tmm5"
+                ask!(0 1 2 3 4 5 6 7)
             ),
+        }
+    }
+}
+
+/// [`run`] for two lines of columns, of either kind, with sums in rows of two lines.
+///
+/// # Safety
+/// As for [`run`].
+#[inline(always)]
+unsafe fn run_block(
+    kind: Kind,
+    left: (*const u32, usize),
+    height: usize,
+    right: *const u32,
+    k: usize,
+    ahead: Ahead,
+    begin: bool,
+    sums: *mut u32,
+) {
+    let next = ahead.steps(2 * ROWS, right);
+    let (right, out) = ((right, 2), (sums, 2 * 4 * WIDTH));
+    macro_rules! tall {
+        ($product:literal) => {
+            tiles!(
+                left, right, k, next, begin, out,
+                [0 at 0] [1 at 64] [2 at 2048] [3 at 2112],
+                "tileloadd tmm4, [{upper} + {left_step}]"
+                "tileloadd tmm6, [{right} + {right_step}]"
+                concat!($product, " tmm0, tmm4, tmm6")
+                ask!(0 1 2 3 4 5 6 7)
+                "tileloadd tmm7, [{right} + {right_step} + 64]"
+                concat!($product, " tmm1, tmm4, tmm7")
+                ask!(8 9 10 11 12 13 14 15)
+                "tileloadd tmm5, [{lower} + {left_step}]"
+                concat!($product, " tmm2, tmm5, tmm6")
+                ask!(16 17 18 19 20 21 22 23)
+                concat!($product, " tmm3, tmm5, tmm7")
+                ask!(24 25 26 27 28 29 30 31)
+            )
+        };
+    }
+    macro_rules! low {
+        ($product:literal) => {
+            tiles!(
+                left, right, k, next, begin, out,
+                [0 at 0] [1 at 64],
+                "tileloadd tmm4, [{upper} + {left_step}]"
+                "tileloadd tmm6, [{right} + {right_step}]"
+                concat!($product, " tmm0, tmm4, tmm6")
+                ask!(0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15)
+                "tileloadd tmm7, [{right} + {right_step} + 64]"
+                concat!($product, " tmm1, tmm4, tmm7")
+                ask!(16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31)
+            )
+        };
+    }
+    // SAFETY: the caller's.
+    unsafe {
+        match (kind, height) {
+            (Kind::Pairs, 32) => tall!("tdpbf16ps"),
+            (Kind::Pairs, _) => low!("tdpbf16ps"),
+            (Kind::Bytes, 32) => tall!("tdpbusd"),
+            (Kind::Bytes, _) => low!("tdpbusd"),
         }
     }
 }

@@ -208,7 +208,8 @@ pub(crate) fn tile_before<S: Lanes, C: Cells>(
 ) {
     if S::TILED {
         assert_eq!(left.k_step, 1, "tiles take rows");
-        return s.multiply_tiles((left.cells, left.row_step), height, right, lines, out);
+        let left = (left.cells, left.row_step);
+        return s.multiply_tiles(left, height, (right, lines), next[0], out);
     }
     if C::GROUP == 1 && by_kernel(s, left, height, right, next, out) {
         return;
