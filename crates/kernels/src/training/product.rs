@@ -24,10 +24,10 @@ const NEAR: usize = 1 << 18;
 /// Whether panels are asked for while the panel before is multiplied: with few rows a
 /// panel, the first tile would wait for one that is not in the second-level cache.
 /// Processors with AVX-512 keep all there but operands as large as the head's weights;
-/// others often have 512 KB.
+/// others often have 512 KB. Tiles multiply so fast that the first-level cache matters.
 #[inline(always)]
 fn ask<S: Lanes>(right: Right) -> bool {
-    S::LINES == 1 || right.cells.len() > NEAR
+    S::LINES == 1 || S::TILED || right.cells.len() > NEAR
 }
 
 /// Takes the tiles of a product. A trait and not a closure: a closure would not

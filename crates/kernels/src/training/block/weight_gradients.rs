@@ -1,9 +1,8 @@
 //! The gradients of weight matrices: `d_W += scale * d_y^T x`, sums over all
 //! tokens.
 //!
-//! The matrices of a layer are cut into blocks of [`ROWS`] by [`COLUMNS`], one
-//! task each, all in one phase. A block stays in the second-level cache while
-//! its sum runs over the tokens.
+//! The matrices of a layer are cut into blocks, one task each, all in one phase. A
+//! block stays in the second-level cache while its sum runs over the tokens.
 
 use crate::isa::{Isa, Kernel};
 use crate::lanes::{Lanes, WIDTH};
@@ -17,10 +16,11 @@ use crate::training::product::{DEPTH, Sink, product_before};
 use crate::training::tile::TileRow;
 use std::ops::Range;
 
-/// Rows of a block.
-const ROWS: usize = 64;
-/// Columns of a block: whole panels on every instruction set.
-const COLUMNS: usize = 480;
+/// Rows and columns of a block: whole panels on every instruction set.
+const BLOCK: [usize; 2] = [64, 480];
+/// The same where tiles multiply: operands come from further away than arithmetic waits for,
+/// and what is turned is turned for all columns at once.
+const TILED: [usize; 2] = [128, 1056];
 
 /// One matrix.
 pub(crate) struct WeightGradient<'a> {
@@ -54,7 +54,7 @@ impl<'a> WeightGradient<'a> {
 }
 
 /// Memory of the gradients: for each thread, a block's rows of the left operand, where
-/// they have to lie in rows.
+/// tiles multiply and they have to lie in rows.
 pub(crate) struct Turned(Piece<u32>);
 
 /// Cells from one of these rows to the next: not a power of two.
@@ -80,7 +80,7 @@ impl Turned {
             true => team.threads(),
             false => 0,
         };
-        Self(team.pool().take(threads * ROWS * STRIDE))
+        Self(team.pool().take(threads * TILED[0] * STRIDE))
     }
 }
 
@@ -94,11 +94,13 @@ pub(crate) fn weight_gradients(
 ) {
     let isa = team.isa();
     let turned = SharedMut::new(&mut turned.0);
+    let block = if turned.is_empty() { BLOCK } else { TILED };
     let blocks = matrices.iter().map(|matrix| Blocks {
         isa,
         layout,
         tokens,
         matrix,
+        block,
         turned: &turned,
     });
     let blocks: Vec<_> = blocks.collect();
@@ -112,34 +114,40 @@ struct Blocks<'a> {
     layout: Layout,
     tokens: usize,
     matrix: &'a WeightGradient<'a>,
+    /// Rows and columns of a block.
+    block: [usize; 2],
     turned: &'a SharedMut<'a, u32>,
 }
 
 impl Blocks<'_> {
     /// Blocks side by side.
     fn across(&self) -> usize {
-        self.matrix.columns.div_ceil(COLUMNS)
+        self.matrix.columns.div_ceil(self.block[1])
     }
 }
 
 impl Tasks for Blocks<'_> {
     fn count(&self) -> usize {
-        self.matrix.rows.div_ceil(ROWS) * self.across()
+        self.matrix.rows.div_ceil(self.block[0]) * self.across()
     }
 
     fn run(&self, thread: usize, index: usize) {
         let (matrix, across) = (self.matrix, self.across());
-        let (row, column) = (index / across * ROWS, index % across * COLUMNS);
+        let [rows, columns] = self.block;
+        let (row, column) = (index / across * rows, index % across * columns);
         let turned = match self.turned.is_empty() {
             true => &mut [],
             // SAFETY: one running task a thread.
-            false => unsafe { self.turned.part(thread * ROWS * STRIDE, ROWS * STRIDE) },
+            false => unsafe {
+                self.turned
+                    .part(thread * TILED[0] * STRIDE, TILED[0] * STRIDE)
+            },
         };
         let block = Block {
             turned,
             matrix,
-            rows: row..matrix.rows.min(row + ROWS),
-            columns: column..matrix.columns.min(column + COLUMNS),
+            rows: row..matrix.rows.min(row + rows),
+            columns: column..matrix.columns.min(column + columns),
             tokens: self.tokens,
             k: self.layout.cells(self.tokens),
         };
