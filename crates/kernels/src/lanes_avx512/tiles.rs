@@ -148,7 +148,12 @@ pub(super) unsafe fn multiply(
     // SAFETY: tiles are configured; rows, lines and room are there, asserted above.
     unsafe {
         let (left, right) = ((left.as_ptr(), stride), (right.as_ptr(), lines));
-        run(left, height, right, whole, ahead, true, out);
+        let steps = Steps {
+            k: whole,
+            ahead,
+            begin: true,
+        };
+        run(left, height, right, steps, out);
     }
     if rest > 0 {
         let (left, right) = (
@@ -159,7 +164,7 @@ pub(super) unsafe fn multiply(
         // SAFETY: as above; the copies are whole tiles.
         unsafe {
             let (left, right) = (last.left(), (last.right.as_ptr(), lines));
-            run(left, height, right, 1, Ahead(None), false, out);
+            run(left, height, right, Steps::LAST, out);
         }
     }
 }
@@ -194,6 +199,25 @@ impl Last {
     fn left(&self) -> (*const u32, usize) {
         (self.left.as_flattened().as_ptr(), ROWS)
     }
+}
+
+/// A walk along `k`.
+#[derive(Clone, Copy)]
+struct Steps {
+    /// Steps of sixteen cells.
+    k: usize,
+    ahead: Ahead,
+    /// Whether sums begin at zero, or go on.
+    begin: bool,
+}
+
+impl Steps {
+    /// The step after all others.
+    const LAST: Self = Self {
+        k: 1,
+        ahead: Ahead(None),
+        begin: false,
+    };
 }
 
 /// What kind of cells a product is of.
@@ -237,21 +261,17 @@ pub(super) unsafe fn block<V: Copy>(
             out.copy_from_nonoverlapping(sums.as_ptr(), sums.len());
         }
         let (x, lines, sums_at) = ((left.as_ptr(), stride), right.as_ptr().cast(), out.cast());
-        run_block(kind, x, height, lines, whole, ahead, !go_on, sums_at);
+        let steps = Steps {
+            k: whole,
+            ahead,
+            begin: !go_on,
+        };
+        run_block((kind, height), x, lines, steps, sums_at);
         if rest > 0 {
             let right = right[2 * whole * ROWS..2 * k].as_flattened();
             let last = Last::of((&left[whole * ROWS..], stride), height, right, rest);
             let lines = last.right.as_ptr();
-            run_block(
-                kind,
-                last.left(),
-                height,
-                lines,
-                1,
-                Ahead(None),
-                false,
-                sums_at,
-            );
+            run_block((kind, height), last.left(), lines, Steps::LAST, sums_at);
         }
         out.copy_to_nonoverlapping(sums.as_mut_ptr(), sums.len());
     }
@@ -308,20 +328,18 @@ macro_rules! ask {
     };
 }
 
-/// Multiplies `k` times sixteen cells and adds to `out`, or writes it anew to `begin`. Both
-/// operands come with their steps, `left` in cells, `right` in lines.
+/// Multiplies and adds to `out`, or writes it anew. Both operands come with what is from row
+/// to row, of `left` in cells, of `right` in lines.
 ///
 /// # Safety
-/// Tiles have to be configured; `height` is 16 or 32, lines one to three, and all of that
-/// has to be there, `out` in rows of a [`TileRow`].
+/// Tiles have to be configured; `height` is 16 or 32, there are one to three lines, and all
+/// of that has to be there, `out` in rows of a [`TileRow`].
 #[inline(always)]
 unsafe fn run(
     left: (*const u32, usize),
     height: usize,
     right: (*const u32, usize),
-    k: usize,
-    ahead: Ahead,
-    begin: bool,
+    Steps { k, ahead, begin }: Steps,
     out: &mut [f32],
 ) {
     let next = ahead.steps(8 * right.1, right.0);
@@ -416,13 +434,10 @@ unsafe fn run(
 /// As for [`run`].
 #[inline(always)]
 unsafe fn run_block(
-    kind: Kind,
+    (kind, height): (Kind, usize),
     left: (*const u32, usize),
-    height: usize,
     right: *const u32,
-    k: usize,
-    ahead: Ahead,
-    begin: bool,
+    Steps { k, ahead, begin }: Steps,
     sums: *mut u32,
 ) {
     let next = ahead.steps(2 * ROWS, right);
