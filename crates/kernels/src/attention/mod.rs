@@ -28,6 +28,10 @@ use crate::team::{Tasks, Team};
 use crate::tile::{BEHIND, BLOCK, ROWS};
 use task::Task;
 
+/// Queries that are taken together at most: [`ROWS`], or all rows of a tile register where
+/// [tiles](Lanes::TILED) multiply.
+const QUERIES: usize = 16;
+
 /// Whole blocks of scores, and a cache line more (see `activations`).
 fn row_length(positions: usize) -> usize {
     positions.next_multiple_of(BLOCK) + 16
@@ -109,8 +113,8 @@ impl Attention {
             heads,
             head_dim,
             capacity,
-            scores: vec![0.0; threads * ROWS * length],
-            words: vec![0; threads * (ROWS + BEHIND) * length],
+            scores: vec![0.0; threads * QUERIES * length],
+            words: vec![0; threads * (QUERIES + BEHIND) * length],
             threads,
         }
     }

@@ -1,13 +1,13 @@
 //! The softmax of the scores of some queries, converted to meet the values.
 
-use super::row_length;
 use super::task::Task;
 use super::tile::{Run, Tile};
+use super::{QUERIES, row_length};
 use crate::cache::Cached;
 use crate::elements::Element;
 use crate::exp::{exp, exp_coarse};
 use crate::lanes::{Lanes, WIDTH};
-use crate::tile::ROWS;
+
 use std::ops::Range;
 
 /// Weights of the values, converted.
@@ -16,9 +16,9 @@ pub(super) struct Weights<'a> {
     /// Words of a row.
     pub(super) stride: usize,
     /// See [`Element::excess`], of a row.
-    pub(super) excess: [i32; ROWS],
+    pub(super) excess: [i32; QUERIES],
     /// What the mixed values of a row are multiplied with.
-    pub(super) factors: [f32; ROWS],
+    pub(super) factors: [f32; QUERIES],
 }
 
 impl Task<'_> {
@@ -31,7 +31,7 @@ impl Task<'_> {
         scores: &mut [f32],
         words: &'a mut [u32],
     ) -> Weights<'a> {
-        let (mut excess, mut factors) = ([0; ROWS], [0.0; ROWS]);
+        let (mut excess, mut factors) = ([0; QUERIES], [0.0; QUERIES]);
         let seen = tile.seen();
         let stride = row_length(seen.div_ceil(E::GROUP) * E::WORDS);
         for part in tile.own.iter().flatten() {

@@ -3,12 +3,12 @@
 
 use super::softmax::Weights;
 use super::tile::{Part, Run, Tile, piece};
-use super::{Prefix, Span, row_length};
+use super::{Prefix, QUERIES, Span, row_length};
 use crate::cache::{Cached, HeadCache, Middles, Scales};
 use crate::elements::Element;
 use crate::lanes::{Lanes, WIDTH};
 use crate::shared::SharedMut;
-use crate::tile::{BLOCK, Operands, ROWS, Sums, multiply};
+use crate::tile::{BLOCK, Operands, ROWS, Sums, multiply, tiled};
 
 /// One head of one sequence, or of several with one prefix and a row each.
 pub(super) struct Task<'a> {
@@ -33,9 +33,9 @@ struct Queries<'a, E: Element> {
     /// Groups of a row.
     stride: usize,
     /// See [`Element::excess`], of a row.
-    excess: [i32; ROWS],
+    excess: [i32; QUERIES],
     /// What the scores of a row are multiplied with.
-    factors: [f32; ROWS],
+    factors: [f32; QUERIES],
 }
 
 impl Task<'_> {
@@ -53,8 +53,9 @@ impl Task<'_> {
         // What is appended to and what is appended come from memory and from another core, so
         // they are asked for while the scores of the prefix are computed.
         let mut to_ask = self.spans.iter();
-        for first in (0..rows).step_by(ROWS) {
-            let rows = (rows - first).min(ROWS);
+        let most = if tiled::<S, E>() { QUERIES } else { ROWS };
+        for first in (0..rows).step_by(most) {
+            let rows = (rows - first).min(most);
             let tile = self.tile::<C>(first, rows);
             for row in 0..rows {
                 ask(s, self.part(self.place(&tile, row).0, 0));
@@ -192,7 +193,7 @@ impl Task<'_> {
         let root = (self.head_dim as f32).sqrt();
         let stride = self.head_dim.div_ceil(E::GROUP);
         let query = &mut scratch[..self.head_dim];
-        let (mut excess, mut factors) = ([0; ROWS], [0.0; ROWS]);
+        let (mut excess, mut factors) = ([0; QUERIES], [0.0; QUERIES]);
         for (row, words) in (0..tile.rows).zip(words.chunks_mut(stride * E::WORDS)) {
             let (at, _) = self.place(tile, row);
             for (scaled, q) in query.iter_mut().zip(self.part(at, 0)) {
@@ -221,7 +222,7 @@ impl Task<'_> {
         (queries, scores, length): (&Queries<E>, &mut [f32], usize),
         to_ask: &mut impl Iterator<Item = &'a Span>,
     ) {
-        let (groups, mut sums) = (queries.stride, [[E::zero(s); 2]; ROWS]);
+        let (groups, mut sums) = (queries.stride, [[E::zero(s); 2]; QUERIES]);
         let piece = piece::<C>(self.head_dim);
         for run in runs {
             let x = &queries.groups[run.rows.start * groups..];
@@ -264,7 +265,7 @@ impl Task<'_> {
         ahead: &mut impl Iterator<Item = &'a [[E::Line; 2]]>,
     ) {
         let (x, stride) = (E::groups(weights.words), weights.stride / E::WORDS);
-        let mut sums = [[E::zero(s); 2]; ROWS];
+        let mut sums = [[E::zero(s); 2]; QUERIES];
         let piece = piece::<C>(self.head_dim);
         for block in 0..self.head_dim.div_ceil(BLOCK) {
             for run in tile.runs() {

@@ -1,7 +1,8 @@
 //! What some queries that are taken together look at.
 
+use super::QUERIES;
 use crate::cache::{Cached, Head, Middles, Scales};
-use crate::tile::{BLOCK, ROWS};
+use crate::tile::BLOCK;
 use std::ops::Range;
 
 /// Positions of one cache that some rows of a tile look at.
@@ -86,7 +87,7 @@ pub(super) struct Tile<'a, E: Cached> {
     pub(super) rows: usize,
     pub(super) prefix: Option<Part<'a, E>>,
     /// What comes after the prefix: one for all rows, or one a row.
-    pub(super) own: [Option<Part<'a, E>>; ROWS],
+    pub(super) own: [Option<Part<'a, E>>; QUERIES],
 }
 
 impl<'a, E: Cached> Tile<'a, E> {
