@@ -99,6 +99,15 @@ impl Isa {
         }
     }
 
+    /// Whether kernels that are [tiled](Kernel::tiled) multiply tiles.
+    pub(crate) fn multiplies_tiles(self) -> bool {
+        match self.0 {
+            #[cfg(target_arch = "x86_64")]
+            Set::Amx(_) => true,
+            _ => false,
+        }
+    }
+
     /// Runs `kernel` with this instruction set.
     #[inline]
     pub fn run<K: Kernel>(self, kernel: K) -> K::Output {

@@ -15,8 +15,6 @@ pub trait Lanes: Copy + Send + Sync {
     type F: Copy;
     /// Sixteen i32.
     type I: Copy;
-    /// The same instruction set without [tiles](Self::TILED).
-    type Untiled: Lanes;
     /// How many rows of activations a product takes at once: two accumulators
     /// each have to stay in registers.
     const TILE: usize;
@@ -29,11 +27,9 @@ pub trait Lanes: Copy + Send + Sync {
     const TALL: usize = Self::HEIGHT;
     /// Whether whole tiles of pairs are multiplied by an instruction of their own, see
     /// [`multiply_tiles`](Self::multiply_tiles). All other kernels are for the
-    /// [untiled](Self::untiled) set.
+    /// set without tiles.
     const TILED: bool = false;
 
-    /// The token of the set without tiles.
-    fn untiled(self) -> Self::Untiled;
     /// `out[row][column] = sum over k of left[row][k] . right[k][column]` for cells of pairs
     /// of bf16: `height` rows, 16 or 32, of `left` as it lies with so many cells from row to
     /// row, by so many lines of sixteen columns, one to three, of `right`, `[k, lines, 16]`.
@@ -453,15 +449,10 @@ fn each(f: impl Fn(usize) -> f32) -> [f32; WIDTH] {
 impl Lanes for Plain {
     type F = [f32; WIDTH];
     type I = [i32; WIDTH];
-    type Untiled = Self;
     const TILE: usize = 4;
     const HEIGHT: usize = 4;
     const LINES: usize = 1;
 
-    #[inline(always)]
-    fn untiled(self) -> Self {
-        self
-    }
     #[inline(always)]
     fn splat(self, x: f32) -> Self::F {
         [x; WIDTH]

@@ -37,7 +37,6 @@ type I = [__m256i; 2];
 impl Lanes for Avx2 {
     type F = F;
     type I = I;
-    type Untiled = Self;
     const TILE: usize = 2;
     const MIDDLE: u32 = 64;
     const SIGNED: bool = true;
@@ -47,10 +46,6 @@ impl Lanes for Avx2 {
     const TALL: usize = 6;
     const NARROW: bool = true;
 
-    #[inline(always)]
-    fn untiled(self) -> Self {
-        self
-    }
     #[inline(always)]
     fn splat(self, x: f32) -> F {
         proven!([_mm256_set1_ps(x); 2])

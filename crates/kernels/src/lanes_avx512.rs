@@ -50,17 +50,12 @@ const fn pairs_of(second: u16) -> [u16; 2 * WIDTH] {
 impl<const TILED: bool> Lanes for Avx512<TILED> {
     type F = __m512;
     type I = __m512i;
-    type Untiled = Avx512<false>;
     const TILE: usize = 12;
     const HEIGHT: usize = if TILED { 16 } else { 8 };
     const LINES: usize = 3;
     const TALL: usize = if TILED { 32 } else { 8 };
     const TILED: bool = TILED;
 
-    #[inline(always)]
-    fn untiled(self) -> Avx512<false> {
-        Avx512(())
-    }
     #[inline(always)]
     fn multiply_tiles(
         self,

@@ -30,15 +30,10 @@ type I = [int32x4_t; 4];
 impl Lanes for Neon {
     type F = F;
     type I = I;
-    type Untiled = Self;
     const TILE: usize = 2;
     const HEIGHT: usize = 4;
     const LINES: usize = 1;
 
-    #[inline(always)]
-    fn untiled(self) -> Self {
-        self
-    }
     #[inline(always)]
     fn splat(self, x: f32) -> F {
         proven!([vdupq_n_f32(x); 4])

@@ -12,9 +12,10 @@
 //!
 //! # Same bits
 //! A value's sum is always taken in the same order: along the columns, one
-//! accumulator a row (tiles of AMX sum 32 columns of bf16 apart before they add them). It does not depend on the number of threads, on which
-//! thread computes it or on how many rows are computed together, so a sequence
-//! decoded alone and in a batch gets the same bits.
+//! accumulator a row (tiles of AMX sum 32 columns of bf16 apart before they add
+//! them). It does not depend on the number of threads, on which thread computes it or
+//! on how many rows are computed together, so a sequence decoded alone and in a batch
+//! gets the same bits.
 //!
 //! # Errors
 //! Shapes that do not fit are programming errors and panic; each function says

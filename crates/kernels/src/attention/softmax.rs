@@ -7,7 +7,6 @@ use crate::cache::Cached;
 use crate::elements::Element;
 use crate::exp::{exp, exp_coarse};
 use crate::lanes::{Lanes, WIDTH};
-
 use std::ops::Range;
 
 /// Weights of the values, converted.

@@ -321,7 +321,7 @@ macro_rules! tiles {
     };
 }
 
-/// Asks for eight lines from line `$from` on.
+/// Asks for some of the lines of what is next.
 macro_rules! ask {
     ($($line:literal)*) => {
         concat!($("prefetcht0 [{next} + ", $line, " * 64]\n",)*)

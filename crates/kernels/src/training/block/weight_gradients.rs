@@ -4,7 +4,7 @@
 //! The matrices of a layer are cut into blocks, one task each, all in one phase. A
 //! block stays in the second-level cache while its sum runs over the tokens.
 
-use crate::isa::{Isa, Kernel};
+use crate::isa::Isa;
 use crate::lanes::{Lanes, WIDTH};
 use crate::memory::Piece;
 use crate::shared::SharedMut;
@@ -60,23 +60,10 @@ pub(crate) struct Turned(Piece<u32>);
 /// Cells from one of these rows to the next: not a power of two.
 const STRIDE: usize = DEPTH + WIDTH;
 
-struct NeedsTurning(Layout);
-
-impl Kernel for NeedsTurning {
-    type Output = bool;
-    fn tiled(&self) -> bool {
-        self.0 == Layout::Pairs
-    }
-    #[inline(always)]
-    fn run<S: Lanes>(self, _: S) -> bool {
-        S::TILED
-    }
-}
-
 impl Turned {
     /// For all threads of `team`.
     pub(crate) fn new(team: &mut Team, layout: Layout) -> Self {
-        let threads = match team.isa().run(NeedsTurning(layout)) {
+        let threads = match team.isa().multiplies_tiles() && layout == Layout::Pairs {
             true => team.threads(),
             false => 0,
         };
