@@ -18,9 +18,10 @@ use crate::{
 pub trait Kernel {
     /// What it returns.
     type Output;
-    /// Whether it multiplies [tiles](Lanes::TILED) where there are any.
-    fn tiled(&self) -> bool {
-        false
+    /// How many rows of left operands there are for [tiles](Lanes::TILED) to multiply, where
+    /// there are any; `None` if it does not multiply so.
+    fn tiled(&self) -> Option<usize> {
+        None
     }
     /// Does the work with the lanes of `s`.
     fn run<S: Lanes>(self, s: S) -> Self::Output;
@@ -120,11 +121,12 @@ impl Isa {
             // SAFETY: the token exists only where the features were detected.
             Set::Avx512(token) => unsafe { run_avx512(token, kernel) },
             #[cfg(target_arch = "x86_64")]
-            // SAFETY: as for the two above; tiles are there only beside AVX-512.
-            Set::Amx(tiles) if kernel.tiled() => unsafe { run_amx(tiles, kernel) },
-            #[cfg(target_arch = "x86_64")]
-            // SAFETY: as above.
-            Set::Amx(tiles) => unsafe { run_avx512(tiles.untiled(), kernel) },
+            Set::Amx(tiles) => match kernel.tiled() {
+                // SAFETY: as for the two above; tiles are there only beside AVX-512.
+                Some(rows) => unsafe { run_amx(tiles, rows, kernel) },
+                // SAFETY: as above.
+                None => unsafe { run_avx512(tiles.untiled(), kernel) },
+            },
             #[cfg(target_arch = "aarch64")]
             // SAFETY: the token exists only where the feature was detected.
             Set::Neon(token) => unsafe { run_neon(token, kernel) },
@@ -146,8 +148,8 @@ fn run_avx512<K: Kernel>(token: Avx512<false>, kernel: K) -> K::Output {
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512bf16,avx2,fma")]
-fn run_amx<K: Kernel>(tiles: Tiles, kernel: K) -> K::Output {
-    let (token, _configured) = configure(tiles);
+fn run_amx<K: Kernel>(tiles: Tiles, rows: usize, kernel: K) -> K::Output {
+    let (token, _configured) = configure(tiles, rows);
     kernel.run(token)
 }
 

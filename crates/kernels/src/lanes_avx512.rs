@@ -10,9 +10,10 @@ use std::arch::x86_64::*;
 use tiles::{Ahead, Kind};
 
 /// Proof that AVX-512 F, BW, DQ, VL, VNNI and BF16 are there; and, where `TILED`, that
-/// tiles (AMX) are as well, and configured in the thread that has the token.
+/// tiles (AMX) are as well, and [configured](tiles::configure) for so many rows in the thread
+/// that has the token.
 #[derive(Clone, Copy, Debug)]
-pub struct Avx512<const TILED: bool>(());
+pub struct Avx512<const TILED: bool>(usize);
 
 impl Avx512<false> {
     /// The token, where the processor has the instructions.
@@ -23,7 +24,7 @@ impl Avx512<false> {
             && is_x86_feature_detected!("avx512vl")
             && is_x86_feature_detected!("avx512vnni")
             && is_x86_feature_detected!("avx512bf16"))
-        .then_some(Self(()))
+        .then_some(Self(0))
     }
 }
 
@@ -68,7 +69,7 @@ impl<const TILED: bool> Lanes for Avx512<TILED> {
         assert!(TILED, "tiles were not detected");
         let ahead = Ahead(next.map(|next| next.as_ptr().cast()));
         // SAFETY: `TILED` tokens exist only where tiles were detected and configured.
-        unsafe { tiles::multiply(left, height, right, lines, ahead, out) }
+        unsafe { tiles::multiply(self.0, (left, height), (right, lines), ahead, out) }
     }
     #[inline(always)]
     fn multiply_block_of_pairs(
@@ -81,7 +82,7 @@ impl<const TILED: bool> Lanes for Avx512<TILED> {
     ) {
         assert!(TILED, "tiles were not detected");
         // SAFETY: as above; sixteen f32 are 64 bytes of any kind.
-        unsafe { tiles::block(Kind::Pairs, left, right, Ahead(next), go_on, sums) }
+        unsafe { tiles::block((Kind::Pairs, self.0), left, right, Ahead(next), go_on, sums) }
     }
     #[inline(always)]
     fn multiply_block_of_bytes(
@@ -94,7 +95,7 @@ impl<const TILED: bool> Lanes for Avx512<TILED> {
     ) {
         assert!(TILED, "tiles were not detected");
         // SAFETY: as above; sixteen i32 are 64 bytes of any kind.
-        unsafe { tiles::block(Kind::Bytes, left, right, Ahead(next), go_on, sums) }
+        unsafe { tiles::block((Kind::Bytes, self.0), left, right, Ahead(next), go_on, sums) }
     }
     #[inline(always)]
     fn splat(self, x: f32) -> __m512 {

@@ -157,8 +157,9 @@ struct Run<'a> {
 
 impl Kernel for Run<'_> {
     type Output = ();
-    fn tiled(&self) -> bool {
-        !matches!(self.product.weights.blocks(), Blocks::F32(_))
+    fn tiled(&self) -> Option<usize> {
+        let tiled = !matches!(self.product.weights.blocks(), Blocks::F32(_));
+        tiled.then_some(self.rows)
     }
     #[inline(always)]
     fn run<S: Lanes>(self, s: S) {

@@ -269,8 +269,8 @@ struct Attend<'a> {
 
 impl Kernel for Attend<'_> {
     type Output = ();
-    fn tiled(&self) -> bool {
-        self.format == WeightFormat::Bf16
+    fn tiled(&self) -> Option<usize> {
+        (self.format == WeightFormat::Bf16).then(|| self.task.rows().min(QUERIES))
     }
     #[inline(always)]
     fn run<S: Lanes>(self, s: S) {

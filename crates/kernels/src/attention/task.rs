@@ -39,6 +39,14 @@ struct Queries<'a, E: Element> {
 }
 
 impl Task<'_> {
+    /// Queries.
+    pub(super) fn rows(&self) -> usize {
+        match self.spans {
+            [span] => span.rows,
+            spans => spans.len(),
+        }
+    }
+
     #[inline(always)]
     pub(super) fn attend<S: Lanes, E: Element, C: Cached<Line = E::Line>>(
         &self,
@@ -46,10 +54,7 @@ impl Task<'_> {
         scores: &mut [f32],
         words: &mut [u32],
     ) {
-        let rows = match self.spans {
-            [span] => span.rows,
-            spans => spans.len(),
-        };
+        let rows = self.rows();
         // What is appended to and what is appended come from memory and from another core, so
         // they are asked for while the scores of the prefix are computed.
         let mut to_ask = self.spans.iter();

@@ -18,7 +18,7 @@ use super::Avx512;
 use crate::lanes::WIDTH;
 use crate::training::tile::{COLUMNS, TileRow};
 
-/// Rows of a tile register.
+/// Rows of a tile register, at most.
 const ROWS: usize = 16;
 
 /// Proof that the processor has tiles beside AVX-512 and the process may use them.
@@ -34,7 +34,7 @@ impl Tiles {
 
     /// The instruction set beside the tiles.
     pub(crate) fn untiled(self) -> Avx512<false> {
-        Avx512(())
+        Avx512(0)
     }
 }
 
@@ -81,33 +81,38 @@ impl Drop for Configured {
     }
 }
 
-/// Configures the tiles of this thread: eight of 16 rows of 64 bytes. The token must not be
-/// used any longer than the other lives.
+/// Configures the tiles of this thread, eight of 64 bytes a row, for left operands of `rows`
+/// rows (at least one). Up to sixteen need no second tile of rows, and take no longer than
+/// they must in tiles of just so many rows; what there were the second is for one row alone.
+/// The token must not be used any longer than the other lives.
 #[inline(always)]
-pub(crate) fn configure(_: Tiles) -> (Avx512<true>, Configured) {
+pub(crate) fn configure(_: Tiles, rows: usize) -> (Avx512<true>, Configured) {
     #[repr(C, align(64))]
     struct Configuration([u8; 64]);
-    static EIGHT: Configuration = {
-        let mut bytes = [0; 64];
-        bytes[0] = 1;
-        let mut i = 0;
-        while i < 8 {
-            // The bytes of a row are numbers of sixteen bits from byte 16 on, rows are
-            // bytes from byte 48 on.
-            (bytes[16 + 2 * i], bytes[48 + i]) = (64, ROWS as u8);
-            i += 1;
-        }
-        Configuration(bytes)
+    let (upper, lower) = match rows {
+        ..=ROWS => (rows.max(1), 1),
+        _ => (ROWS, ROWS),
     };
+    let mut bytes = [0; 64];
+    bytes[0] = 1;
+    for (tile, rows) in [upper, upper, lower, lower, upper, lower, ROWS, ROWS]
+        .into_iter()
+        .enumerate()
+    {
+        // The bytes of a row are numbers of sixteen bits from byte 16 on, rows are bytes from
+        // byte 48 on.
+        (bytes[16 + 2 * tile], bytes[48 + tile]) = (64, rows as u8);
+    }
+    let configuration = Configuration(bytes);
     // SAFETY: tiles are there, and the configuration is a valid one.
     unsafe {
         asm!(
             "ldtilecfg [{}]",
-            in(reg) EIGHT.0.as_ptr(),
+            in(reg) configuration.0.as_ptr(),
             options(readonly, nostack, preserves_flags)
         )
     };
-    (Avx512(()), Configured(()))
+    (Avx512(rows.max(1)), Configured(()))
 }
 
 /// What is asked for while tiles are multiplied: from where on, and whether at all.
@@ -130,16 +135,16 @@ impl Ahead {
 /// [`multiply_tiles`](crate::lanes::Lanes::multiply_tiles).
 ///
 /// # Safety
-/// Tiles have to be configured.
+/// Tiles have to be configured for `rows` rows.
 #[inline(always)]
 pub(super) unsafe fn multiply(
-    (left, stride): (&[u32], usize),
-    height: usize,
-    right: &[u32],
-    lines: usize,
+    rows: usize,
+    ((left, stride), height): ((&[u32], usize), usize),
+    (right, lines): (&[u32], usize),
     ahead: Ahead,
     out: &mut [TileRow],
 ) {
+    assert!(rows > ROWS, "tiles for fewer rows");
     assert!(matches!(height, 16 | 32) && (1..=3).contains(&lines) && out.len() >= height);
     let k = right.len() / (lines * WIDTH);
     assert_there(left, stride, height, k);
@@ -229,14 +234,25 @@ pub(super) enum Kind {
     Bytes,
 }
 
+/// How many rows of the left operand a block is multiplied with.
+#[derive(Clone, Copy)]
+enum Form {
+    /// One, where tiles are for no more than sixteen.
+    Single,
+    /// As many as tiles are for, or sixteen.
+    Low,
+    /// Twice sixteen.
+    Tall,
+}
+
 /// [`multiply_block_of_pairs`](crate::lanes::Lanes::multiply_block_of_pairs) and that of
 /// bytes, whose sums of sixteen lanes are a `V`.
 ///
 /// # Safety
-/// Tiles have to be configured, and every 64 bytes a `V`.
+/// Tiles have to be configured for `rows` rows, and every 64 bytes a `V`.
 #[inline(always)]
 pub(super) unsafe fn block<V: Copy>(
-    kind: Kind,
+    (kind, rows): (Kind, usize),
     (left, stride): (&[u32], usize),
     right: &[[u32; WIDTH]],
     ahead: Ahead,
@@ -246,8 +262,12 @@ pub(super) unsafe fn block<V: Copy>(
     #[repr(C, align(64))]
     struct Sums<V>([[V; 2]; 2 * ROWS]);
     const { assert!(size_of::<V>() == 64) };
-    let height = if sums.len() > ROWS { 2 * ROWS } else { ROWS };
-    assert!(sums.len() <= height, "too many rows for tiles");
+    let (form, height) = match sums.len() {
+        1 if rows <= ROWS => (Form::Single, 1),
+        ..=ROWS => (Form::Low, rows.min(ROWS)),
+        _ => (Form::Tall, 2 * ROWS),
+    };
+    assert!(sums.len() <= height.min(rows), "too many rows for tiles");
     let k = right.len() / 2;
     assert_there(left, stride, height, k);
     let (whole, rest) = (k / ROWS, k % ROWS);
@@ -255,7 +275,7 @@ pub(super) unsafe fn block<V: Copy>(
     let out: *mut [V; 2] = out.as_mut_ptr().cast();
     // SAFETY: `out` has room for all rows of sums, and they are apart. Tiles are configured;
     // rows, lines and room are there, asserted above; the copies are whole tiles. `height`
-    // rows are written, as bytes, which are `V`s.
+    // rows are written, no fewer than there are sums, as bytes, which are `V`s.
     unsafe {
         if go_on {
             out.copy_from_nonoverlapping(sums.as_ptr(), sums.len());
@@ -266,12 +286,12 @@ pub(super) unsafe fn block<V: Copy>(
             ahead,
             begin: !go_on,
         };
-        run_block((kind, height), x, lines, steps, sums_at);
+        run_block((kind, form), x, lines, steps, sums_at);
         if rest > 0 {
             let right = right[2 * whole * ROWS..2 * k].as_flattened();
             let last = Last::of((&left[whole * ROWS..], stride), height, right, rest);
             let lines = last.right.as_ptr();
-            run_block((kind, height), last.left(), lines, Steps::LAST, sums_at);
+            run_block((kind, form), last.left(), lines, Steps::LAST, sums_at);
         }
         out.copy_to_nonoverlapping(sums.as_mut_ptr(), sums.len());
     }
@@ -431,10 +451,10 @@ unsafe fn run(
 /// [`run`] for two lines of columns, of either kind, with sums in rows of two lines.
 ///
 /// # Safety
-/// As for [`run`].
+/// As for [`run`], and tiles have to be configured for the form.
 #[inline(always)]
 unsafe fn run_block(
-    (kind, height): (Kind, usize),
+    (kind, form): (Kind, Form),
     left: (*const u32, usize),
     right: *const u32,
     Steps { k, ahead, begin }: Steps,
@@ -477,13 +497,30 @@ unsafe fn run_block(
             )
         };
     }
+    macro_rules! single {
+        ($product:literal) => {
+            tiles!(
+                left, right, k, next, begin, out,
+                [2 at 0] [3 at 64],
+                "tileloadd tmm5, [{upper} + {left_step}]"
+                "tileloadd tmm6, [{right} + {right_step}]"
+                concat!($product, " tmm2, tmm5, tmm6")
+                ask!(0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15)
+                "tileloadd tmm7, [{right} + {right_step} + 64]"
+                concat!($product, " tmm3, tmm5, tmm7")
+                ask!(16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31)
+            )
+        };
+    }
     // SAFETY: the caller's.
     unsafe {
-        match (kind, height) {
-            (Kind::Pairs, 32) => tall!("tdpbf16ps"),
-            (Kind::Pairs, _) => low!("tdpbf16ps"),
-            (Kind::Bytes, 32) => tall!("tdpbusd"),
-            (Kind::Bytes, _) => low!("tdpbusd"),
+        match (kind, form) {
+            (Kind::Pairs, Form::Tall) => tall!("tdpbf16ps"),
+            (Kind::Pairs, Form::Low) => low!("tdpbf16ps"),
+            (Kind::Pairs, Form::Single) => single!("tdpbf16ps"),
+            (Kind::Bytes, Form::Tall) => tall!("tdpbusd"),
+            (Kind::Bytes, Form::Low) => low!("tdpbusd"),
+            (Kind::Bytes, Form::Single) => single!("tdpbusd"),
         }
     }
 }

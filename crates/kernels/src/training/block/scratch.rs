@@ -6,6 +6,7 @@ use crate::isa::Kernel;
 use crate::lanes::Lanes;
 use crate::shared::SharedMut;
 use crate::team::Team;
+use crate::tile::TILED_ROWS;
 use crate::training::attention;
 use crate::training::cells::Layout;
 use crate::training::over_tokens::{OverTokens, Side};
@@ -21,8 +22,8 @@ struct BlockOfTiles(Layout);
 
 impl Kernel for BlockOfTiles {
     type Output = usize;
-    fn tiled(&self) -> bool {
-        self.0 == Layout::Pairs
+    fn tiled(&self) -> Option<usize> {
+        (self.0 == Layout::Pairs).then_some(TILED_ROWS)
     }
     #[inline(always)]
     fn run<S: Lanes>(self, _: S) -> usize {
