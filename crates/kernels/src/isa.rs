@@ -18,8 +18,8 @@ use crate::{
 pub trait Kernel {
     /// What it returns.
     type Output;
-    /// How many rows of left operands there are for [tiles](Lanes::TILED) to multiply, where
-    /// there are any; `None` if it does not multiply so.
+    /// How many rows of left operands [tiles](Lanes::TILED) should multiply at a time, up to
+    /// sixteen or 32, where there are tiles; `None` if it does not multiply so.
     fn tiled(&self) -> Option<usize> {
         None
     }

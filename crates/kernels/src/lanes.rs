@@ -33,9 +33,10 @@ pub trait Lanes: Copy + Send + Sync {
     /// `out[row][column] = sum over k of left[row][k] . right[k][column]` for cells of pairs
     /// of bf16: `height` rows, 16 or 32, of `left` as it lies with so many cells from row to
     /// row, by so many lines of sixteen columns, one to three, of `right`, `[k, lines, 16]`.
-    /// Sums are f32; numbers too small to be normal are zeros. Meanwhile asks for `next`,
-    /// half a line of the cache for each of `right`. Panics where the set is not
-    /// [tiled](Self::TILED), and when the left operand is too short.
+    /// Sums are f32; numbers too small to be normal are zeros. Meanwhile asks for `next`, a
+    /// quarter of a line of the cache for each of `right` and sixteen rows. Panics where the
+    /// set is not [tiled](Self::TILED), where the kernel did not tell 32 rows
+    /// ([`tiled`](crate::isa::Kernel::tiled)), and when the left operand is too short.
     fn multiply_tiles(
         self,
         _left: (&[u32], usize),
@@ -47,11 +48,12 @@ pub trait Lanes: Copy + Send + Sync {
         unreachable!("this instruction set has no tiles");
     }
     /// Sums of the products of rows of pairs of bf16, with so many words from row to row, by
-    /// two lines of `right` for each word. `sums` are of as many rows, at most 32, and go on
-    /// from what they are, or begin anew; all sixteen or 32 have to be there in `left`. Bits do
-    /// not depend on how many rows there are, nor on where words are cut, at multiples of
-    /// sixteen. Meanwhile asks for the memory at `next`, a line of the cache for each of
-    /// `right`. Panics as [`multiply_tiles`](Self::multiply_tiles) does.
+    /// two lines of `right` for each word. `sums` are of no more rows than the kernel told
+    /// ([`tiled`](crate::isa::Kernel::tiled)), at most sixteen, and go on from what they are, or
+    /// begin anew; as many as it told have to be there in `left`. Bits do not depend on how many
+    /// rows there are, nor on where words are cut, at multiples of sixteen. Meanwhile asks for
+    /// the memory at `next`, a line of the cache for each of `right`. Panics as
+    /// [`multiply_tiles`](Self::multiply_tiles) does.
     fn multiply_block_of_pairs(
         self,
         _left: (&[u32], usize),

@@ -2,18 +2,19 @@
 //! (AVX-512 BF16) and of signed by unsigned bytes (VNNI), and with products of whole
 //! tiles (AMX) where the processor has them.
 
+mod crowd;
 pub(crate) mod tiles;
 
 use crate::lanes::{Lanes, WIDTH};
 use crate::training::tile::TileRow;
 use std::arch::x86_64::*;
-use tiles::{Ahead, Kind};
+use tiles::{Ahead, Kind, Plan};
 
 /// Proof that AVX-512 F, BW, DQ, VL, VNNI and BF16 are there; and, where `TILED`, that
-/// tiles (AMX) are as well, and [configured](tiles::configure) for so many rows in the thread
-/// that has the token.
+/// tiles (AMX) are as well, and [configured](tiles::configure) as planned in the thread that
+/// has the token.
 #[derive(Clone, Copy, Debug)]
-pub struct Avx512<const TILED: bool>(usize);
+pub struct Avx512<const TILED: bool>(Plan);
 
 impl Avx512<false> {
     /// The token, where the processor has the instructions.
@@ -24,7 +25,7 @@ impl Avx512<false> {
             && is_x86_feature_detected!("avx512vl")
             && is_x86_feature_detected!("avx512vnni")
             && is_x86_feature_detected!("avx512bf16"))
-        .then_some(Self(0))
+        .then_some(Self(Plan::NONE))
     }
 }
 

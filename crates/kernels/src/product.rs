@@ -159,7 +159,7 @@ impl Kernel for Run<'_> {
     type Output = ();
     fn tiled(&self) -> Option<usize> {
         let tiled = !matches!(self.product.weights.blocks(), Blocks::F32(_));
-        tiled.then_some(self.rows)
+        tiled.then_some(self.rows.min(TILED_ROWS))
     }
     #[inline(always)]
     fn run<S: Lanes>(self, s: S) {

@@ -15,7 +15,7 @@ pub(crate) const BLOCK: usize = 32;
 /// Rows of activations that are multiplied together, at most.
 pub(crate) const ROWS: usize = 12;
 /// As many where [tiles](Lanes::TILED) multiply them.
-pub(crate) const TILED_ROWS: usize = 32;
+pub(crate) const TILED_ROWS: usize = 16;
 /// How many rows of activations past those that are multiplied tiles may look at.
 pub(crate) const BEHIND: usize = 15;
 
@@ -208,8 +208,8 @@ impl<E: Element> Operands<'_, E> {
 }
 
 /// Multiplies all lines with as many rows of activations as there are `sums`, at most
-/// [`ROWS`], or [`TILED_ROWS`] of tiles, which look at rows up to the next sixteenth, so
-/// that these have to be there. The sums go on from what they are, or begin anew.
+/// [`ROWS`], or [`TILED_ROWS`] of tiles, which may look at rows up to the sixteenth, so that
+/// these have to be there. The sums go on from what they are, or begin anew.
 #[inline(always)]
 pub(crate) fn multiply<S: Lanes, E: Element>(
     s: S,

@@ -25,12 +25,12 @@ use crate::lanes::Lanes;
 use crate::matrix::WeightFormat;
 use crate::shared::SharedMut;
 use crate::team::{Tasks, Team};
-use crate::tile::{BEHIND, BLOCK, ROWS};
+use crate::tile::{BEHIND, BLOCK, ROWS, TILED_ROWS};
 use task::Task;
 
 /// Queries that are taken together at most: [`ROWS`], or all rows of a tile register where
 /// [tiles](Lanes::TILED) multiply.
-const QUERIES: usize = 16;
+const QUERIES: usize = TILED_ROWS;
 
 /// Whole blocks of scores, and a cache line more (see `activations`).
 fn row_length(positions: usize) -> usize {

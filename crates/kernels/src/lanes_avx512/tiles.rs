@@ -2,9 +2,12 @@
 //!
 //! The processor has eight tile registers of 16 rows of 64 bytes. One instruction
 //! multiplies a tile of 16 rows by 16 cells of pairs with one of 16 cells by 16 columns and
-//! adds to a tile of 16 by 16 sums. Six registers hold the sums of 32 rows by 48 columns,
-//! two the operands: for six products there are seven loads. Operands are read as training
-//! lays them down anyway: rows of the left one, lines of a panel of the right one.
+//! adds to a tile of 16 by 16 sums. Operands are read as training lays them down anyway: rows
+//! of the left one, lines of a panel of the right one.
+//!
+//! Six registers hold the sums of 32 rows by 48 columns, two the operands: for six products
+//! there are seven loads. While the core's other hardware thread is busy, three for the sums
+//! of 16 rows, twice one after the other, are faster (see [`crowd`]).
 //!
 //! What the rest of a tile's sixteen cells would be is not ours to read, so the last cells
 //! along `k` are copied, with zeros behind them.
@@ -15,11 +18,14 @@ use std::mem::MaybeUninit;
 use std::sync::OnceLock;
 
 use super::Avx512;
+use super::crowd::crowded;
 use crate::lanes::WIDTH;
 use crate::training::tile::{COLUMNS, TileRow};
 
 /// Rows of a tile register, at most.
-const ROWS: usize = 16;
+pub(super) const ROWS: usize = 16;
+/// Rows that two of them hold.
+const TALL: usize = 2 * ROWS;
 
 /// Proof that the processor has tiles beside AVX-512 and the process may use them.
 #[derive(Clone, Copy, Debug)]
@@ -34,7 +40,7 @@ impl Tiles {
 
     /// The instruction set beside the tiles.
     pub(crate) fn untiled(self) -> Avx512<false> {
-        Avx512(0)
+        Avx512(Plan::NONE)
     }
 }
 
@@ -81,27 +87,47 @@ impl Drop for Configured {
     }
 }
 
-/// Configures the tiles of this thread, eight of 64 bytes a row, for left operands of `rows`
-/// rows (at least one). Up to sixteen need no second tile of rows, and take no longer than
-/// they must in tiles of just so many rows; what there were the second is for one row alone.
-/// The token must not be used any longer than the other lives.
+/// What tiles are configured for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Plan {
+    /// Rows of left operands, at most sixteen, or [`TALL`].
+    rows: usize,
+    /// Whether [`TALL`] rows are multiplied as twice sixteen.
+    crowded: bool,
+}
+
+impl Plan {
+    /// None are configured.
+    pub(super) const NONE: Self = Self {
+        rows: 0,
+        crowded: false,
+    };
+}
+
+/// Configures the tiles of this thread for left operands of so many rows at a time: up to
+/// sixteen, the fewer the faster, or [`TALL`]. The token must not be used any longer than the
+/// other lives.
 #[inline(always)]
-pub(crate) fn configure(_: Tiles, rows: usize) -> (Avx512<true>, Configured) {
+pub(crate) fn configure(tiles: Tiles, rows: usize) -> (Avx512<true>, Configured) {
+    let rows = rows.clamp(1, TALL);
+    let crowded = rows > ROWS && crowded(tiles);
+    (Avx512(Plan { rows, crowded }), load(tiles, rows.min(ROWS)))
+}
+
+/// Configures the thread's tiles, of 64 bytes a row: three of sums and one of the
+/// left operand, of `rows` rows, one of 16 for the right one, and three more for the sums of
+/// the rows after sixteen.
+#[inline(always)]
+pub(super) fn load(_: Tiles, rows: usize) -> Configured {
     #[repr(C, align(64))]
     struct Configuration([u8; 64]);
-    let (upper, lower) = match rows {
-        ..=ROWS => (rows.max(1), 1),
-        _ => (ROWS, ROWS),
-    };
     let mut bytes = [0; 64];
     bytes[0] = 1;
-    for (tile, rows) in [upper, upper, lower, lower, upper, lower, ROWS, ROWS]
-        .into_iter()
-        .enumerate()
-    {
+    for tile in 0..8 {
         // The bytes of a row are numbers of sixteen bits from byte 16 on, rows are bytes from
         // byte 48 on.
-        (bytes[16 + 2 * tile], bytes[48 + tile]) = (64, rows as u8);
+        bytes[16 + 2 * tile] = 64;
+        bytes[48 + tile] = if tile < 4 { rows as u8 } else { ROWS as u8 };
     }
     let configuration = Configuration(bytes);
     // SAFETY: tiles are there, and the configuration is a valid one.
@@ -112,7 +138,7 @@ pub(crate) fn configure(_: Tiles, rows: usize) -> (Avx512<true>, Configured) {
             options(readonly, nostack, preserves_flags)
         )
     };
-    (Avx512(rows.max(1)), Configured(()))
+    Configured(())
 }
 
 /// What is asked for while tiles are multiplied: from where on, and whether at all.
@@ -130,26 +156,33 @@ impl Ahead {
             None => (there.cast(), 0),
         }
     }
+
+    /// What is left after so many lines.
+    #[inline(always)]
+    fn after(self, lines: usize) -> Self {
+        Self(self.0.map(|next| next.wrapping_add(64 * lines)))
+    }
 }
 
 /// [`multiply_tiles`](crate::lanes::Lanes::multiply_tiles).
 ///
 /// # Safety
-/// Tiles have to be configured for `rows` rows.
+/// Tiles have to be configured as planned.
 #[inline(always)]
 pub(super) unsafe fn multiply(
-    rows: usize,
+    plan: Plan,
     ((left, stride), height): ((&[u32], usize), usize),
     (right, lines): (&[u32], usize),
     ahead: Ahead,
     out: &mut [TileRow],
 ) {
-    assert!(rows > ROWS, "tiles for fewer rows");
-    assert!(matches!(height, 16 | 32) && (1..=3).contains(&lines) && out.len() >= height);
+    assert_eq!(plan.rows, TALL, "tiles for fewer rows");
+    assert!(matches!(height, ROWS | TALL) && (1..=3).contains(&lines) && out.len() >= height);
     let k = right.len() / (lines * WIDTH);
     assert_there(left, stride, height, k);
     let (whole, rest) = (k / ROWS, k % ROWS);
     let out = out.as_flattened_mut();
+    let tall = height == TALL && !plan.crowded;
     // SAFETY: tiles are configured; rows, lines and room are there, asserted above.
     unsafe {
         let (left, right) = ((left.as_ptr(), stride), (right.as_ptr(), lines));
@@ -158,7 +191,7 @@ pub(super) unsafe fn multiply(
             ahead,
             begin: true,
         };
-        run(left, height, right, steps, out);
+        rows(tall, height, left, right, steps, out);
     }
     if rest > 0 {
         let (left, right) = (
@@ -169,32 +202,61 @@ pub(super) unsafe fn multiply(
         // SAFETY: as above; the copies are whole tiles.
         unsafe {
             let (left, right) = (last.left(), (last.right.as_ptr(), lines));
-            run(left, height, right, Steps::LAST, out);
+            rows(tall, height, left, right, Steps::LAST, out);
         }
     }
 }
 
-fn assert_there(left: &[u32], stride: usize, height: usize, k: usize) {
+/// All rows together, or sixteen after sixteen.
+///
+/// # Safety
+/// As for [`run`].
+#[inline(always)]
+unsafe fn rows(
+    tall: bool,
+    height: usize,
+    left: (*const u32, usize),
+    right: (*const u32, usize),
+    steps: Steps,
+    out: &mut [f32],
+) {
+    if tall {
+        // SAFETY: the caller's.
+        return unsafe { run_tall(left, right, steps, out) };
+    }
+    for first in (0..height).step_by(ROWS) {
+        let left = (left.0.wrapping_add(first * left.1), left.1);
+        let asked = first / ROWS * steps.k * 4 * right.1;
+        let steps = Steps {
+            ahead: steps.ahead.after(asked),
+            ..steps
+        };
+        // SAFETY: the caller's.
+        unsafe { run(left, right, steps, &mut out[first * COLUMNS..]) };
+    }
+}
+
+fn assert_there(left: &[u32], stride: usize, rows: usize, k: usize) {
     assert!(
-        k == 0 || (height - 1) * stride + k <= left.len(),
+        k == 0 || (rows - 1) * stride + k <= left.len(),
         "left operand too short"
     );
 }
 
 /// The last cells along `k`, with zeros behind them: whole tiles.
 struct Last {
-    left: [[u32; ROWS]; 2 * ROWS],
+    left: [[u32; ROWS]; TALL],
     right: [u32; ROWS * COLUMNS],
 }
 
 impl Last {
     #[inline(always)]
-    fn of((left, stride): (&[u32], usize), height: usize, right: &[u32], rest: usize) -> Self {
+    fn of((left, stride): (&[u32], usize), rows: usize, right: &[u32], rest: usize) -> Self {
         let mut last = Self {
-            left: [[0; ROWS]; 2 * ROWS],
+            left: [[0; ROWS]; TALL],
             right: [0; ROWS * COLUMNS],
         };
-        for (row, cells) in last.left[..height].iter_mut().enumerate() {
+        for (row, cells) in last.left[..rows].iter_mut().enumerate() {
             cells[..rest].copy_from_slice(&left[row * stride..][..rest]);
         }
         last.right[..right.len()].copy_from_slice(right);
@@ -234,25 +296,14 @@ pub(super) enum Kind {
     Bytes,
 }
 
-/// How many rows of the left operand a block is multiplied with.
-#[derive(Clone, Copy)]
-enum Form {
-    /// One, where tiles are for no more than sixteen.
-    Single,
-    /// As many as tiles are for, or sixteen.
-    Low,
-    /// Twice sixteen.
-    Tall,
-}
-
 /// [`multiply_block_of_pairs`](crate::lanes::Lanes::multiply_block_of_pairs) and that of
 /// bytes, whose sums of sixteen lanes are a `V`.
 ///
 /// # Safety
-/// Tiles have to be configured for `rows` rows, and every 64 bytes a `V`.
+/// Tiles have to be configured as planned, and every 64 bytes a `V`.
 #[inline(always)]
 pub(super) unsafe fn block<V: Copy>(
-    (kind, rows): (Kind, usize),
+    (kind, plan): (Kind, Plan),
     (left, stride): (&[u32], usize),
     right: &[[u32; WIDTH]],
     ahead: Ahead,
@@ -260,22 +311,18 @@ pub(super) unsafe fn block<V: Copy>(
     sums: &mut [[V; 2]],
 ) {
     #[repr(C, align(64))]
-    struct Sums<V>([[V; 2]; 2 * ROWS]);
+    struct Sums<V>([[V; 2]; ROWS]);
     const { assert!(size_of::<V>() == 64) };
-    let (form, height) = match sums.len() {
-        1 if rows <= ROWS => (Form::Single, 1),
-        ..=ROWS => (Form::Low, rows.min(ROWS)),
-        _ => (Form::Tall, 2 * ROWS),
-    };
-    assert!(sums.len() <= height.min(rows), "too many rows for tiles");
+    let rows = plan.rows.min(ROWS);
+    assert!(sums.len() <= rows, "too many rows for tiles");
     let k = right.len() / 2;
-    assert_there(left, stride, height, k);
+    assert_there(left, stride, rows, k);
     let (whole, rest) = (k / ROWS, k % ROWS);
     let mut out = MaybeUninit::<Sums<V>>::uninit();
     let out: *mut [V; 2] = out.as_mut_ptr().cast();
     // SAFETY: `out` has room for all rows of sums, and they are apart. Tiles are configured;
-    // rows, lines and room are there, asserted above; the copies are whole tiles. `height`
-    // rows are written, no fewer than there are sums, as bytes, which are `V`s.
+    // rows, lines and room are there, asserted above; the copies are whole tiles. `rows` rows
+    // are written, no fewer than there are sums, as bytes, which are `V`s.
     unsafe {
         if go_on {
             out.copy_from_nonoverlapping(sums.as_ptr(), sums.len());
@@ -286,12 +333,11 @@ pub(super) unsafe fn block<V: Copy>(
             ahead,
             begin: !go_on,
         };
-        run_block((kind, form), x, lines, steps, sums_at);
+        run_block(kind, x, lines, steps, sums_at);
         if rest > 0 {
             let right = right[2 * whole * ROWS..2 * k].as_flattened();
-            let last = Last::of((&left[whole * ROWS..], stride), height, right, rest);
-            let lines = last.right.as_ptr();
-            run_block((kind, form), last.left(), lines, Steps::LAST, sums_at);
+            let last = Last::of((&left[whole * ROWS..], stride), rows, right, rest);
+            run_block(kind, last.left(), last.right.as_ptr(), Steps::LAST, sums_at);
         }
         out.copy_to_nonoverlapping(sums.as_mut_ptr(), sums.len());
     }
@@ -341,23 +387,74 @@ macro_rules! tiles {
     };
 }
 
-/// Asks for some of the lines of what is next.
-macro_rules! ask {
-    ($($line:literal)*) => {
-        concat!($("prefetcht0 [{next} + ", $line, " * 64]\n",)*)
+/// Reads the left operand's tile.
+macro_rules! left {
+    ($rows:literal) => {
+        concat!("tileloadd tmm3, [{", $rows, "} + {left_step}]")
     };
 }
 
-/// Multiplies and adds to `out`, or writes it anew. Both operands come with what is from row
-/// to row, of `left` in cells, of `right` in lines.
+/// Reads a line's tile, multiplies, and asks for some lines of what is next.
+macro_rules! line {
+    ($product:literal, $sum:literal at $at:literal $(asks $($line:literal)*)?) => {
+        concat!(
+            "tileloadd tmm4, [{right} + {right_step} + ", $at, "]\n",
+            $product, " tmm", $sum, ", tmm3, tmm4\n",
+            $($("prefetcht0 [{next} + ", $line, " * 64]\n",)*)?
+        )
+    };
+}
+
+/// Multiplies sixteen rows and adds to `out`, or writes it anew. Both operands come with what
+/// is from row to row, of `left` in cells, of `right` in lines.
 ///
 /// # Safety
-/// Tiles have to be configured; `height` is 16 or 32, there are one to three lines, and all
-/// of that has to be there, `out` in rows of a [`TileRow`].
+/// Tiles have to be configured with all rows; there are one to three lines, and all of that
+/// has to be there, `out` in rows of a [`TileRow`].
 #[inline(always)]
 unsafe fn run(
     left: (*const u32, usize),
-    height: usize,
+    right: (*const u32, usize),
+    Steps { k, ahead, begin }: Steps,
+    out: &mut [f32],
+) {
+    let next = ahead.steps(4 * right.1, right.0);
+    let out = (out.as_mut_ptr(), size_of::<TileRow>());
+    // SAFETY: the caller's.
+    unsafe {
+        match right.1 {
+            3 => tiles!(
+                left, right, k, next, begin, out,
+                [0 at 0] [1 at 64] [2 at 128],
+                left!("upper")
+                line!("tdpbf16ps", 0 at 0 asks 0 1 2 3)
+                line!("tdpbf16ps", 1 at 64 asks 4 5 6 7)
+                line!("tdpbf16ps", 2 at 128 asks 8 9 10 11)
+            ),
+            2 => tiles!(
+                left, right, k, next, begin, out,
+                [0 at 0] [1 at 64],
+                left!("upper")
+                line!("tdpbf16ps", 0 at 0 asks 0 1 2 3)
+                line!("tdpbf16ps", 1 at 64 asks 4 5 6 7)
+            ),
+            _ => tiles!(
+                left, right, k, next, begin, out,
+                [0 at 0],
+                left!("upper")
+                line!("tdpbf16ps", 0 at 0 asks 0 1 2 3)
+            ),
+        }
+    }
+}
+
+/// [`run`] for [`TALL`] rows.
+///
+/// # Safety
+/// As for [`run`].
+#[inline(always)]
+unsafe fn run_tall(
+    left: (*const u32, usize),
     right: (*const u32, usize),
     Steps { k, ahead, begin }: Steps,
     out: &mut [f32],
@@ -366,95 +463,49 @@ unsafe fn run(
     let out = (out.as_mut_ptr(), size_of::<TileRow>());
     // SAFETY: the caller's.
     unsafe {
-        match (height, right.1) {
-            (32, 3) => tiles!(
+        match right.1 {
+            3 => tiles!(
                 left, right, k, next, begin, out,
-                [0 at 0] [1 at 64] [2 at 128] [3 at 3072] [4 at 3136] [5 at 3200],
-                "tileloadd tmm6, [{upper} + {left_step}]"
-                "tileloadd tmm7, [{right} + {right_step}]"
-                "tdpbf16ps tmm0, tmm6, tmm7"
-                "tileloadd tmm7, [{right} + {right_step} + 64]"
-                "tdpbf16ps tmm1, tmm6, tmm7"
-                ask!(0 1 2 3 4 5 6 7)
-                "tileloadd tmm7, [{right} + {right_step} + 128]"
-                "tdpbf16ps tmm2, tmm6, tmm7"
-                "tileloadd tmm6, [{lower} + {left_step}]"
-                "tdpbf16ps tmm5, tmm6, tmm7"
-                ask!(8 9 10 11 12 13 14 15)
-                "tileloadd tmm7, [{right} + {right_step} + 64]"
-                "tdpbf16ps tmm4, tmm6, tmm7"
-                "tileloadd tmm7, [{right} + {right_step}]"
-                "tdpbf16ps tmm3, tmm6, tmm7"
-                ask!(16 17 18 19 20 21 22 23)
+                [0 at 0] [1 at 64] [2 at 128] [5 at 3072] [6 at 3136] [7 at 3200],
+                left!("upper")
+                line!("tdpbf16ps", 0 at 0 asks 0 1 2 3)
+                line!("tdpbf16ps", 1 at 64 asks 4 5 6 7)
+                line!("tdpbf16ps", 2 at 128 asks 8 9 10 11)
+                left!("lower")
+                "tdpbf16ps tmm7, tmm3, tmm4"
+                line!("tdpbf16ps", 6 at 64 asks 12 13 14 15 16 17)
+                line!("tdpbf16ps", 5 at 0 asks 18 19 20 21 22 23)
             ),
-            (32, 2) => tiles!(
+            2 => tiles!(
                 left, right, k, next, begin, out,
-                [0 at 0] [1 at 64] [2 at 3072] [3 at 3136],
-                "tileloadd tmm4, [{upper} + {left_step}]"
-                "tileloadd tmm6, [{right} + {right_step}]"
-                "tdpbf16ps tmm0, tmm4, tmm6"
-                "tileloadd tmm7, [{right} + {right_step} + 64]"
-                "tdpbf16ps tmm1, tmm4, tmm7"
-                ask!(0 1 2 3 4 5 6 7)
-                "tileloadd tmm5, [{lower} + {left_step}]"
-                "tdpbf16ps tmm2, tmm5, tmm6"
-                "tdpbf16ps tmm3, tmm5, tmm7"
-                ask!(8 9 10 11 12 13 14 15)
-            ),
-            (32, _) => tiles!(
-                left, right, k, next, begin, out,
-                [0 at 0] [1 at 3072],
-                "tileloadd tmm6, [{right} + {right_step}]"
-                "tileloadd tmm4, [{upper} + {left_step}]"
-                "tdpbf16ps tmm0, tmm4, tmm6"
-                ask!(0 1 2 3 4 5 6 7)
-                "tileloadd tmm5, [{lower} + {left_step}]"
-                "tdpbf16ps tmm1, tmm5, tmm6"
-            ),
-            (_, 3) => tiles!(
-                left, right, k, next, begin, out,
-                [0 at 0] [1 at 64] [2 at 128],
-                "tileloadd tmm4, [{upper} + {left_step}]"
-                "tileloadd tmm5, [{right} + {right_step}]"
-                "tdpbf16ps tmm0, tmm4, tmm5"
-                ask!(0 1 2 3 4 5 6 7)
-                "tileloadd tmm6, [{right} + {right_step} + 64]"
-                "tdpbf16ps tmm1, tmm4, tmm6"
-                ask!(8 9 10 11 12 13 14 15)
-                "tileloadd tmm7, [{right} + {right_step} + 128]"
-                "tdpbf16ps tmm2, tmm4, tmm7"
-                ask!(16 17 18 19 20 21 22 23)
-            ),
-            (_, 2) => tiles!(
-                left, right, k, next, begin, out,
-                [0 at 0] [1 at 64],
-                "tileloadd tmm4, [{upper} + {left_step}]"
-                "tileloadd tmm5, [{right} + {right_step}]"
-                "tdpbf16ps tmm0, tmm4, tmm5"
-                ask!(0 1 2 3 4 5 6 7)
-                "tileloadd tmm6, [{right} + {right_step} + 64]"
-                "tdpbf16ps tmm1, tmm4, tmm6"
-                ask!(8 9 10 11 12 13 14 15)
+                [0 at 0] [1 at 64] [5 at 3072] [6 at 3136],
+                left!("upper")
+                line!("tdpbf16ps", 0 at 0 asks 0 1 2 3)
+                line!("tdpbf16ps", 1 at 64 asks 4 5 6 7)
+                left!("lower")
+                "tdpbf16ps tmm6, tmm3, tmm4"
+                line!("tdpbf16ps", 5 at 0 asks 8 9 10 11 12 13 14 15)
             ),
             _ => tiles!(
                 left, right, k, next, begin, out,
-                [0 at 0],
-                "tileloadd tmm4, [{upper} + {left_step}]"
-                "tileloadd tmm5, [{right} + {right_step}]"
-                "tdpbf16ps tmm0, tmm4, tmm5"
-                ask!(0 1 2 3 4 5 6 7)
+                [0 at 0] [5 at 3072],
+                left!("upper")
+                line!("tdpbf16ps", 0 at 0 asks 0 1 2 3 4 5 6 7)
+                left!("lower")
+                "tdpbf16ps tmm5, tmm3, tmm4"
             ),
         }
     }
 }
 
-/// [`run`] for two lines of columns, of either kind, with sums in rows of two lines.
+/// Multiplies as many rows as tiles are configured for with two lines of columns, of either
+/// kind, with sums in rows of two lines.
 ///
 /// # Safety
-/// As for [`run`], and tiles have to be configured for the form.
+/// Tiles have to be configured, and all of that has to be there.
 #[inline(always)]
 unsafe fn run_block(
-    (kind, form): (Kind, Form),
+    kind: Kind,
     left: (*const u32, usize),
     right: *const u32,
     Steps { k, ahead, begin }: Steps,
@@ -462,65 +513,78 @@ unsafe fn run_block(
 ) {
     let next = ahead.steps(2 * ROWS, right);
     let (right, out) = ((right, 2), (sums, 2 * 4 * WIDTH));
-    macro_rules! tall {
-        ($product:literal) => {
-            tiles!(
-                left, right, k, next, begin, out,
-                [0 at 0] [1 at 64] [2 at 2048] [3 at 2112],
-                "tileloadd tmm4, [{upper} + {left_step}]"
-                "tileloadd tmm6, [{right} + {right_step}]"
-                concat!($product, " tmm0, tmm4, tmm6")
-                ask!(0 1 2 3 4 5 6 7)
-                "tileloadd tmm7, [{right} + {right_step} + 64]"
-                concat!($product, " tmm1, tmm4, tmm7")
-                ask!(8 9 10 11 12 13 14 15)
-                "tileloadd tmm5, [{lower} + {left_step}]"
-                concat!($product, " tmm2, tmm5, tmm6")
-                ask!(16 17 18 19 20 21 22 23)
-                concat!($product, " tmm3, tmm5, tmm7")
-                ask!(24 25 26 27 28 29 30 31)
-            )
-        };
-    }
-    macro_rules! low {
+    macro_rules! block {
         ($product:literal) => {
             tiles!(
                 left, right, k, next, begin, out,
                 [0 at 0] [1 at 64],
-                "tileloadd tmm4, [{upper} + {left_step}]"
-                "tileloadd tmm6, [{right} + {right_step}]"
-                concat!($product, " tmm0, tmm4, tmm6")
-                ask!(0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15)
-                "tileloadd tmm7, [{right} + {right_step} + 64]"
-                concat!($product, " tmm1, tmm4, tmm7")
-                ask!(16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31)
-            )
-        };
-    }
-    macro_rules! single {
-        ($product:literal) => {
-            tiles!(
-                left, right, k, next, begin, out,
-                [2 at 0] [3 at 64],
-                "tileloadd tmm5, [{upper} + {left_step}]"
-                "tileloadd tmm6, [{right} + {right_step}]"
-                concat!($product, " tmm2, tmm5, tmm6")
-                ask!(0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15)
-                "tileloadd tmm7, [{right} + {right_step} + 64]"
-                concat!($product, " tmm3, tmm5, tmm7")
-                ask!(16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31)
+                left!("upper")
+                line!($product, 0 at 0 asks 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15)
+                line!($product, 1 at 64 asks 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31)
             )
         };
     }
     // SAFETY: the caller's.
     unsafe {
-        match (kind, form) {
-            (Kind::Pairs, Form::Tall) => tall!("tdpbf16ps"),
-            (Kind::Pairs, Form::Low) => low!("tdpbf16ps"),
-            (Kind::Pairs, Form::Single) => single!("tdpbf16ps"),
-            (Kind::Bytes, Form::Tall) => tall!("tdpbusd"),
-            (Kind::Bytes, Form::Low) => low!("tdpbusd"),
-            (Kind::Bytes, Form::Single) => single!("tdpbusd"),
+        match kind {
+            Kind::Pairs => block!("tdpbf16ps"),
+            Kind::Bytes => block!("tdpbusd"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_crowd_changes_no_bit() {
+        let Some(tiles) = Avx512::<false>::detect().and_then(Tiles::detect) else {
+            return;
+        };
+        let mut state = 1_u32;
+        // Pairs of bf16 from 0.0078 to 0.031, and below 0.
+        let mut pairs = |count| -> Vec<u32> {
+            let next = || {
+                state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                state & 0x80ff_80ff | 0x3c00_3c00
+            };
+            std::iter::repeat_with(next).take(count).collect()
+        };
+        for lines in 1..=3 {
+            for k in [1, 16, 37] {
+                let (left, right) = (pairs(TALL * 40), pairs(k * lines * WIDTH));
+                let multiply = |crowded, height| {
+                    let plan = Plan {
+                        rows: TALL,
+                        crowded,
+                    };
+                    let mut out = [[0.0; COLUMNS]; TALL];
+                    let (left, right) = (((&left[..], 40), height), (&right[..], lines));
+                    let _configured = load(tiles, ROWS);
+                    // SAFETY: they are configured.
+                    unsafe { super::multiply(plan, left, right, Ahead(None), &mut out) };
+                    out
+                };
+                let [quiet, crowded] = [false, true].map(|crowded| multiply(crowded, TALL));
+                assert_eq!(quiet, crowded, "{lines} lines, {k} cells");
+                assert_eq!(quiet[..ROWS], multiply(false, ROWS)[..ROWS]);
+                let value = |cell: u32, half| crate::lanes::bf16_to_f32((cell >> half) as u16);
+                for (row, sums) in crowded.iter().enumerate() {
+                    for (column, sum) in sums[..lines * WIDTH].iter().enumerate() {
+                        let product = |cell: usize| {
+                            let at = (cell * lines + column / WIDTH) * WIDTH + column % WIDTH;
+                            let (left, right) = (left[row * 40 + cell], right[at]);
+                            value(left, 0) * value(right, 0) + value(left, 16) * value(right, 16)
+                        };
+                        let exact: f32 = (0..k).map(product).sum();
+                        assert!(
+                            (sum - exact).abs() < 1e-6,
+                            "{row}, {column}: {sum}, {exact}"
+                        );
+                    }
+                }
+            }
         }
     }
 }

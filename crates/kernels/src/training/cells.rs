@@ -13,7 +13,7 @@
 use crate::exp::{exp, exp_coarse};
 use crate::isa::{Isa, Kernel};
 use crate::lanes::{Lanes, WIDTH, bf16_to_f32, f32_to_bf16};
-use crate::tile::TILED_ROWS;
+use crate::training::tile::ROWS;
 
 /// With which precision operands are multiplied; sums are always f32.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -79,7 +79,7 @@ pub(crate) struct With<K>(pub(crate) Layout, pub(crate) K);
 impl<K: CellKernel> Kernel for With<K> {
     type Output = ();
     fn tiled(&self) -> Option<usize> {
-        (self.0 == Layout::Pairs).then_some(TILED_ROWS)
+        (self.0 == Layout::Pairs).then_some(ROWS)
     }
     #[inline(always)]
     fn run<S: Lanes>(self, s: S) {

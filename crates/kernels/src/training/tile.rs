@@ -21,6 +21,9 @@ pub(crate) const ROWS: usize = 32;
 /// Columns of the widest tile.
 pub(crate) const COLUMNS: usize = 3 * WIDTH;
 
+/// How many blocks of sixteen cells ahead an operand that is turned about is asked for.
+const AHEAD: usize = 4;
+
 /// The sums of a row of a tile.
 pub(crate) type TileRow = [f32; COLUMNS];
 
@@ -87,6 +90,7 @@ impl<'a> Left<'a> {
                 let depth = WIDTH.min(k.end - from);
                 let lines = self.tile(row, from).cells.chunks(self.k_step);
                 for (cells, line) in block[..depth].iter_mut().zip(lines) {
+                    s.prefetch(line.as_ptr().wrapping_add(AHEAD * WIDTH * self.k_step));
                     *cells = line.as_chunks().0[0];
                 }
                 s.transpose(&mut block);

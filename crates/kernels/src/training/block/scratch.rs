@@ -6,11 +6,11 @@ use crate::isa::Kernel;
 use crate::lanes::Lanes;
 use crate::shared::SharedMut;
 use crate::team::Team;
-use crate::tile::TILED_ROWS;
 use crate::training::attention;
 use crate::training::cells::Layout;
 use crate::training::over_tokens::{OverTokens, Side};
 use crate::training::rows::Rows;
+use crate::training::tile::ROWS;
 
 /// Tokens that a task takes through a phase at a time, at most: their activations
 /// fit the second-level cache beside a panel of weights.
@@ -23,7 +23,7 @@ struct BlockOfTiles(Layout);
 impl Kernel for BlockOfTiles {
     type Output = usize;
     fn tiled(&self) -> Option<usize> {
-        (self.0 == Layout::Pairs).then_some(TILED_ROWS)
+        (self.0 == Layout::Pairs).then_some(ROWS)
     }
     #[inline(always)]
     fn run<S: Lanes>(self, _: S) -> usize {
