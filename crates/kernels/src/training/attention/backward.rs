@@ -255,15 +255,15 @@ impl Backward<'_> {
             columns: features,
         };
         let out = &mut scratch.d_q;
-        for column in starts::<S>(0..features, features) {
-            for query in (start..end).step_by(S::TALL) {
-                let seen = keys.min(query + S::TALL - first).div_ceil(C::GROUP);
+        for query in (start..end).step_by(S::TALL) {
+            let seen = keys.min(query + S::TALL - first).div_ceil(C::GROUP);
+            let mut left = left.tile(query - start, 0);
+            if S::TILED {
+                let out = (&mut scratch.turned[..], TURNED);
+                left = left.turn(s, S::TALL, 0..seen, out);
+            }
+            for column in starts::<S>(0..features, features) {
                 let (panel, count) = right.panel::<S>(column, 0, seen);
-                let mut left = left.tile(query - start, 0);
-                if S::TILED {
-                    let out = (&mut scratch.turned[..], TURNED);
-                    left = left.turn(s, S::TALL, 0..seen, out);
-                }
                 let out = (&mut out[query * full + column..], full);
                 add::<S, C>(s, left, panel, count, &mut sums.0, out);
             }
