@@ -1,8 +1,9 @@
 //! Whether the core's other hardware thread is busy, perhaps with another's program.
 //!
-//! A core's two threads share the registers that are behind those of tiles, as each load and
-//! each product writes to a fresh one. Nanoseconds a product of two tiles (Emerald Rapids,
-//! operands in the first-level cache), by how many of a thread's eight registers are in use:
+//! The core seems to have few registers behind those of tiles, to which each load and each
+//! product writes anew, and its two threads to share them. Nanoseconds a product of two tiles
+//! (Emerald Rapids, operands in the first-level cache), by how many of a thread's eight
+//! registers are in use:
 //!
 //! | registers | rows by columns | loads a product | alone | beside a busy thread |
 //! |---|---|---|---|---|

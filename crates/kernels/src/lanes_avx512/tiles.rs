@@ -567,8 +567,8 @@ mod tests {
                     out
                 };
                 let [quiet, crowded] = [false, true].map(|crowded| multiply(crowded, TALL));
-                assert_eq!(quiet, crowded, "{lines} lines, {k} cells");
-                assert_eq!(quiet[..ROWS], multiply(false, ROWS)[..ROWS]);
+                assert!(quiet == crowded, "{lines} lines, {k} cells");
+                assert!(quiet[..ROWS] == multiply(false, ROWS)[..ROWS]);
                 let value = |cell: u32, half| crate::lanes::bf16_to_f32((cell >> half) as u16);
                 for (row, sums) in crowded.iter().enumerate() {
                     for (column, sum) in sums[..lines * WIDTH].iter().enumerate() {
