@@ -17,7 +17,7 @@ use crate::lanes::Lanes;
 use crate::matrix::{Blocks, Matrix, Packed, WeightFormat};
 use crate::shared::SharedMut;
 use crate::team::{Tasks, Team};
-use crate::tile::{BLOCK, Operands, ROWS, TILED_ROWS, multiply, tiled};
+use crate::tile::{BLOCK, Operands, ROWS, TILED_ROWS, most, multiply, tiled};
 use std::ops::Range;
 
 /// What becomes of a product.
@@ -183,7 +183,7 @@ impl Run<'_> {
         let piece = E::PIECE.div_ceil(E::GROUP).min(packed.groups);
         let pieces = packed.groups.div_ceil(piece);
         let end = self.blocks.end * packed.groups;
-        let most = if tiled::<S, E>() { TILED_ROWS } else { ROWS };
+        let most = most::<S, E>();
         let mut sums = [[E::zero(s); 2]; TILED_ROWS];
         let mut values = [[s.splat(0.0); 2]; TILED_ROWS];
         for block in self.blocks.clone() {

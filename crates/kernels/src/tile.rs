@@ -12,9 +12,9 @@ use crate::lanes::Lanes;
 
 /// Rows of weights in a block: two lines.
 pub(crate) const BLOCK: usize = 32;
-/// Rows of activations that are multiplied together, at most.
+/// [`most`] where vectors multiply.
 pub(crate) const ROWS: usize = 12;
-/// As many where [tiles](Lanes::TILED) multiply them.
+/// [`most`] where [tiles](Lanes::TILED) multiply.
 pub(crate) const TILED_ROWS: usize = 16;
 /// How many rows of activations past those that are multiplied tiles may look at.
 pub(crate) const BEHIND: usize = 15;
@@ -23,6 +23,12 @@ pub(crate) const BEHIND: usize = 15;
 #[inline(always)]
 pub(crate) const fn tiled<S: Lanes, E: Element>() -> bool {
     S::TILED && E::TILED
+}
+
+/// Rows of activations that are multiplied together, at most.
+#[inline(always)]
+pub(crate) const fn most<S: Lanes, E: Element>() -> usize {
+    if tiled::<S, E>() { TILED_ROWS } else { ROWS }
 }
 
 /// The sums of one row of activations with the sixteen first and the sixteen
@@ -208,8 +214,7 @@ impl<E: Element> Operands<'_, E> {
 }
 
 /// Multiplies all lines with as many rows of activations as there are `sums`, at most
-/// [`ROWS`], or [`TILED_ROWS`] of tiles, which may look at rows up to the sixteenth, so that
-/// these have to be there. The sums go on from what they are, or begin anew.
+/// [`most`]; tiles may look at rows up to the sixteenth, so that these have to be there. The sums go on from what they are, or begin anew.
 #[inline(always)]
 pub(crate) fn multiply<S: Lanes, E: Element>(
     s: S,

@@ -28,8 +28,7 @@ use crate::team::{Tasks, Team};
 use crate::tile::{BEHIND, BLOCK, ROWS, TILED_ROWS};
 use task::Task;
 
-/// Queries that are taken together at most: [`ROWS`], or all rows of a tile register where
-/// [tiles](Lanes::TILED) multiply.
+/// Queries that are taken [together](crate::tile::most), on any instruction set.
 const QUERIES: usize = TILED_ROWS;
 
 /// Whole blocks of scores, and a cache line more (see `activations`).

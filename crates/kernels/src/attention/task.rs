@@ -8,7 +8,7 @@ use crate::cache::{Cached, HeadCache, Middles, Scales};
 use crate::elements::Element;
 use crate::lanes::{Lanes, WIDTH};
 use crate::shared::SharedMut;
-use crate::tile::{BLOCK, Operands, ROWS, Sums, multiply, tiled};
+use crate::tile::{BLOCK, Operands, Sums, most, multiply};
 
 /// One head of one sequence, or of several with one prefix and a row each.
 pub(super) struct Task<'a> {
@@ -58,7 +58,7 @@ impl Task<'_> {
         // What is appended to and what is appended come from memory and from another core, so
         // they are asked for while the scores of the prefix are computed.
         let mut to_ask = self.spans.iter();
-        let most = if tiled::<S, E>() { QUERIES } else { ROWS };
+        let most = most::<S, E>();
         for first in (0..rows).step_by(most) {
             let rows = (rows - first).min(most);
             let tile = self.tile::<C>(first, rows);

@@ -71,14 +71,23 @@ fn ticks(tiles: Tiles, work: unsafe fn(&Zeros)) -> u64 {
     unsafe { _rdtsc().wrapping_sub(start) }
 }
 
-/// Eight times what stands in the loop.
-macro_rules! repeat {
-    ($zeros:ident, $($step:literal)*) => {
+/// Eight times two tiles of rows by three lines each, whose sums are in these registers.
+macro_rules! products {
+    ($zeros:ident, [$($upper:literal)*] [$($lower:literal)*]) => {
         // SAFETY: tiles are configured, and only a whole one is read.
         unsafe {
             asm!(
                 "2:",
-                $($step,)*
+                "tileloadd tmm3, [{at} + {step}]",
+                $(
+                    "tileloadd tmm4, [{at} + {step}]",
+                    concat!("tdpbf16ps tmm", $upper, ", tmm3, tmm4"),
+                )*
+                "tileloadd tmm3, [{at} + {step}]",
+                $(
+                    "tileloadd tmm4, [{at} + {step}]",
+                    concat!("tdpbf16ps tmm", $lower, ", tmm3, tmm4"),
+                )*
                 "dec {count}",
                 "jnz 2b",
                 count = inout(reg) 8_u64 => _,
@@ -92,47 +101,18 @@ macro_rules! repeat {
     };
 }
 
-/// Six products with five registers.
+/// Products with five registers.
 ///
 /// # Safety
 /// Tiles have to be configured with all rows.
 unsafe fn few(zeros: &Zeros) {
-    repeat!(zeros,
-        "tileloadd tmm3, [{at} + {step}]"
-        "tileloadd tmm4, [{at} + {step}]"
-        "tdpbf16ps tmm0, tmm3, tmm4"
-        "tileloadd tmm4, [{at} + {step}]"
-        "tdpbf16ps tmm1, tmm3, tmm4"
-        "tileloadd tmm4, [{at} + {step}]"
-        "tdpbf16ps tmm2, tmm3, tmm4"
-        "tileloadd tmm3, [{at} + {step}]"
-        "tileloadd tmm4, [{at} + {step}]"
-        "tdpbf16ps tmm0, tmm3, tmm4"
-        "tileloadd tmm4, [{at} + {step}]"
-        "tdpbf16ps tmm1, tmm3, tmm4"
-        "tileloadd tmm4, [{at} + {step}]"
-        "tdpbf16ps tmm2, tmm3, tmm4"
-    );
+    products!(zeros, [0 1 2] [0 1 2]);
 }
 
-/// Six products with eight registers.
+/// The same with eight.
 ///
 /// # Safety
 /// As for [`few`].
 unsafe fn all(zeros: &Zeros) {
-    repeat!(zeros,
-        "tileloadd tmm3, [{at} + {step}]"
-        "tileloadd tmm4, [{at} + {step}]"
-        "tdpbf16ps tmm0, tmm3, tmm4"
-        "tileloadd tmm4, [{at} + {step}]"
-        "tdpbf16ps tmm1, tmm3, tmm4"
-        "tileloadd tmm4, [{at} + {step}]"
-        "tdpbf16ps tmm2, tmm3, tmm4"
-        "tileloadd tmm3, [{at} + {step}]"
-        "tdpbf16ps tmm7, tmm3, tmm4"
-        "tileloadd tmm4, [{at} + {step}]"
-        "tdpbf16ps tmm6, tmm3, tmm4"
-        "tileloadd tmm4, [{at} + {step}]"
-        "tdpbf16ps tmm5, tmm3, tmm4"
-    );
+    products!(zeros, [0 1 2] [5 6 7]);
 }

@@ -7,7 +7,7 @@
 //!
 //! Six registers hold the sums of 32 rows by 48 columns, two the operands: for six products
 //! there are seven loads. While the core's other hardware thread is busy, three for the sums
-//! of 16 rows, twice one after the other, are faster (see [`crowd`]).
+//! of 16 rows, twice one after the other, are faster (see [`crowd`](super::crowd)).
 //!
 //! What the rest of a tile's sixteen cells would be is not ours to read, so the last cells
 //! along `k` are copied, with zeros behind them.
@@ -396,11 +396,11 @@ macro_rules! left {
 
 /// Reads a line's tile, multiplies, and asks for some lines of what is next.
 macro_rules! line {
-    ($product:literal, $sum:literal at $at:literal $(asks $($line:literal)*)?) => {
+    ($product:literal, $sum:literal at $at:literal asks $($line:literal)*) => {
         concat!(
             "tileloadd tmm4, [{right} + {right_step} + ", $at, "]\n",
             $product, " tmm", $sum, ", tmm3, tmm4\n",
-            $($("prefetcht0 [{next} + ", $line, " * 64]\n",)*)?
+            $("prefetcht0 [{next} + ", $line, " * 64]\n",)*
         )
     };
 }
