@@ -15,7 +15,7 @@ mod pairs;
 pub use integers::{Int8, Int8Fine};
 pub use pairs::{Bf16, WideBf16};
 
-use crate::lanes::{Lanes, WIDTH};
+use crate::lanes::{Lanes, Next, WIDTH};
 use crate::matrix::WeightFormat;
 use crate::memory::Zero;
 
@@ -104,7 +104,7 @@ pub(crate) trait Element: Copy + Send + Sync + 'static {
         _: S,
         _lines: &[[Self::Line; 2]],
         _x: (&[Self::Group], usize),
-        _next: Option<*const u8>,
+        _next: Next,
         _go_on: bool,
         _sums: &mut [[Self::Sum<S>; 2]],
     ) {

@@ -9,6 +9,34 @@ use crate::training::tile::TileRow;
 /// Lanes of one vector, on every instruction set.
 pub const WIDTH: usize = 16;
 
+/// What is asked for while lines are multiplied, as it will be read soon after.
+#[derive(Clone, Copy, Debug)]
+pub enum Next {
+    /// Nothing.
+    Nothing,
+    /// The memory from an address on, as many lines of the cache as are multiplied.
+    All(*const u8),
+    /// The same, an eighth as many lines; only for [tiles](Lanes::TILED).
+    Eighth(*const u8),
+}
+
+impl Next {
+    /// As much as is multiplied, from the first of `values` on.
+    #[inline(always)]
+    pub(crate) fn all<T>(values: Option<&[T]>) -> Self {
+        values.map_or(Self::Nothing, |values| Self::All(values.as_ptr().cast()))
+    }
+
+    /// Where all begins that is asked for.
+    #[inline(always)]
+    pub(crate) fn start(self) -> Option<*const u8> {
+        match self {
+            Self::All(start) => Some(start),
+            _ => None,
+        }
+    }
+}
+
 /// Arithmetic on sixteen f32 or i32 lanes.
 pub trait Lanes: Copy + Send + Sync {
     /// Sixteen f32.
@@ -52,13 +80,12 @@ pub trait Lanes: Copy + Send + Sync {
     /// ([`tiled`](crate::isa::Kernel::tiled)), at most sixteen, and go on from what they are, or
     /// begin anew; as many as it told have to be there in `left`. Bits do not depend on how many
     /// rows there are, nor on where words are cut, at multiples of sixteen. Meanwhile asks for
-    /// the memory at `next`, a line of the cache for each of `right`. Panics as
-    /// [`multiply_tiles`](Self::multiply_tiles) does.
+    /// what is `next`. Panics as [`multiply_tiles`](Self::multiply_tiles) does.
     fn multiply_block_of_pairs(
         self,
         _left: (&[u32], usize),
         _right: &[[u32; WIDTH]],
-        _next: Option<*const u8>,
+        _next: Next,
         _go_on: bool,
         _sums: &mut [[Self::F; 2]],
     ) {
@@ -70,7 +97,7 @@ pub trait Lanes: Copy + Send + Sync {
         self,
         _left: (&[u32], usize),
         _right: &[[u32; WIDTH]],
-        _next: Option<*const u8>,
+        _next: Next,
         _go_on: bool,
         _sums: &mut [[Self::I; 2]],
     ) {

@@ -5,7 +5,7 @@
 mod crowd;
 pub(crate) mod tiles;
 
-use crate::lanes::{Lanes, WIDTH};
+use crate::lanes::{Lanes, Next, WIDTH};
 use crate::training::tile::TileRow;
 use std::arch::x86_64::*;
 use tiles::{Ahead, Kind, Plan};
@@ -77,26 +77,26 @@ impl<const TILED: bool> Lanes for Avx512<TILED> {
         self,
         left: (&[u32], usize),
         right: &[[u32; WIDTH]],
-        next: Option<*const u8>,
+        next: Next,
         go_on: bool,
         sums: &mut [[__m512; 2]],
     ) {
         assert!(TILED, "tiles were not detected");
         // SAFETY: as above; sixteen f32 are 64 bytes of any kind.
-        unsafe { tiles::block((Kind::Pairs, self.0), left, right, Ahead(next), go_on, sums) }
+        unsafe { tiles::block((Kind::Pairs, self.0), left, right, next, go_on, sums) }
     }
     #[inline(always)]
     fn multiply_block_of_bytes(
         self,
         left: (&[u32], usize),
         right: &[[u32; WIDTH]],
-        next: Option<*const u8>,
+        next: Next,
         go_on: bool,
         sums: &mut [[__m512i; 2]],
     ) {
         assert!(TILED, "tiles were not detected");
         // SAFETY: as above; sixteen i32 are 64 bytes of any kind.
-        unsafe { tiles::block((Kind::Bytes, self.0), left, right, Ahead(next), go_on, sums) }
+        unsafe { tiles::block((Kind::Bytes, self.0), left, right, next, go_on, sums) }
     }
     #[inline(always)]
     fn splat(self, x: f32) -> __m512 {

@@ -7,13 +7,15 @@
 //! blocks of 32 weight rows, tiles of activation rows, columns. Decoding has few
 //! activation rows, so each weight is read from memory once and the order makes
 //! that one stream. With many rows a block (32 KB at 512 f32 columns) stays in
-//! the core's cache while all tiles pass by.
+//! the core's cache while all tiles pass by. Where tile registers multiply, it is a part of
+//! 16 KB of a block that stays while 128 rows pass by, and each tile asks for its share of
+//! the part after it, so that memory is asked for evenly.
 
 use crate::activations::Activations;
 use crate::elements::{Bf16, Element, F32, Int8, WideBf16};
 use crate::exp::{silu, silu_coarse};
 use crate::isa::{Isa, Kernel};
-use crate::lanes::Lanes;
+use crate::lanes::{Lanes, Next, WIDTH, load_part};
 use crate::matrix::{Blocks, Matrix, Packed, WeightFormat};
 use crate::shared::SharedMut;
 use crate::team::{Tasks, Team};
@@ -58,6 +60,9 @@ const TASKS: usize = 4;
 /// How many groups ahead weights are asked for: 8 KB, what memory gives a core in
 /// the time that it takes to answer.
 const AHEAD: usize = 64;
+
+/// Rows that pass over a part of a block's weights, at most, where they are many.
+const MANY: usize = 128;
 
 /// Groups that are passed over together where registers do not hold the sums of all
 /// `rows`: those that were fastest of 1 to 128 KB (`benchmarks/generate`). Short ones stay in
@@ -177,6 +182,22 @@ impl Run<'_> {
     /// Activations of the form `E` by weights of the same lines.
     #[inline(always)]
     fn blocks<S: Lanes, E: Element, W: Element<Line = E::Line>>(&self, s: S, packed: &Packed<W>) {
+        if tiled::<S, E>() && self.rows > TILED_ROWS {
+            self.walk::<S, E, W, MANY>(s, packed, MANY);
+        } else {
+            self.walk::<S, E, W, TILED_ROWS>(s, packed, most::<S, E>());
+        }
+    }
+
+    /// Blocks by so many rows `together`, at most `ROOM`: all of them pass over one part of a
+    /// block's weights before they do over the next.
+    #[inline(always)]
+    fn walk<S: Lanes, E: Element, W: Element<Line = E::Line>, const ROOM: usize>(
+        &self,
+        s: S,
+        packed: &Packed<W>,
+        together: usize,
+    ) {
         let input = self.product.input;
         assert_eq!(input.format(), E::FORMAT, "input for another format");
         let (stride, x) = (input.stride() / E::WORDS, E::groups(input.words()));
@@ -184,82 +205,104 @@ impl Run<'_> {
         let pieces = packed.groups.div_ceil(piece);
         let end = self.blocks.end * packed.groups;
         let most = most::<S, E>();
-        let mut sums = [[E::zero(s); 2]; TILED_ROWS];
-        let mut values = [[s.splat(0.0); 2]; TILED_ROWS];
+        let mut sums = [[E::zero(s); 2]; ROOM];
+        let mut values = [[s.splat(0.0); 2]; ROOM];
         for block in self.blocks.clone() {
             let lines = &packed.lines[block * packed.groups..][..packed.groups];
             let middles = &packed.middles[2 * block * pieces..][..2 * pieces];
-            for first in (0..self.rows).step_by(most) {
-                let rows = (self.rows - first).min(most);
-                let whole = tiled::<S, E>() || rows * E::registers::<S>() <= S::TILE;
+            let column = block * BLOCK;
+            let scales = &packed.scales[2 * block..][..2];
+            let scales = [s.load(&scales[0]), s.load(&scales[1])];
+            let bias = [self.bias(s, column), self.bias(s, column + WIDTH)];
+            for first in (0..self.rows).step_by(together) {
+                let rows = (self.rows - first).min(together);
+                let tiled = tiled::<S, E>();
+                let whole = rows <= most && (tiled || rows * E::registers::<S>() <= S::TILE);
                 let (part, ahead) = match whole {
                     true => (piece, AHEAD),
                     false => [part::<E>(self.rows); 2].into(),
                 };
+                // Up to eight tiles pass over a part, of which each asks for an eighth of the next.
+                let evenly = tiled && rows > 3 * most;
                 for (index, lines) in lines.chunks(piece).enumerate() {
-                    let x = &x[first * stride + index * piece..];
                     for (number, lines) in lines.chunks(part).enumerate() {
-                        let from = number * part;
-                        let at = block * packed.groups + index * piece + from + ahead;
-                        let next = (first == 0).then(|| match self.after {
+                        let from = index * piece + number * part;
+                        let at = block * packed.groups + from + ahead;
+                        let next = match self.after {
                             Some(after) if at >= end => {
                                 after.cast::<[E::Line; 2]>().wrapping_add(at - end)
                             }
                             _ => packed.lines.as_ptr().wrapping_add(at),
-                        });
-                        let operands = Operands::<E> {
-                            lines,
-                            next,
-                            x: &x[from..],
-                            stride,
                         };
-                        multiply(s, operands, number > 0, &mut sums[..rows]);
-                    }
-                    for row in 0..rows {
-                        let scale = s.splat(input.scales(first + row)[index]);
-                        for half in 0..2 {
-                            let value = E::value(s, sums[row][half], &middles[2 * index + half], 0);
-                            values[row][half] = if index == 0 {
-                                s.mul(value, scale)
-                            } else {
-                                s.mul_add(value, scale, values[row][half])
+                        for (tile, sums) in sums[..rows].chunks_mut(most).enumerate() {
+                            let next = match (evenly, first + tile) {
+                                (true, _) => {
+                                    let from = tile * lines.len() / 8;
+                                    Next::Eighth(next.wrapping_add(from).cast())
+                                }
+                                (false, 0) => Next::All(next.cast()),
+                                _ => Next::Nothing,
                             };
+                            let operands = Operands::<E> {
+                                lines,
+                                next,
+                                x: &x[(first + tile * most) * stride + from..],
+                                stride,
+                            };
+                            multiply(s, operands, number > 0, sums);
                         }
                     }
-                }
-                for (row, halves) in values[..rows].iter().enumerate() {
-                    for (line, value) in (2 * block..).zip(halves) {
-                        let value = s.mul(*value, s.load(&packed.scales[line]));
-                        self.finish::<S, E>(s, first + row, 16 * line, value);
+                    let last = index + 1 == pieces;
+                    for row in 0..rows {
+                        for half in 0..2 {
+                            let middles = &middles[2 * index + half];
+                            let mut value = E::value(s, sums[row][half], middles, 0);
+                            if E::SCALED {
+                                let scale = s.splat(input.scales(first + row)[index]);
+                                value = match index {
+                                    0 => s.mul(value, scale),
+                                    _ => s.mul_add(value, scale, values[row][half]),
+                                };
+                            }
+                            if !last {
+                                values[row][half] = value;
+                                continue;
+                            }
+                            if E::SCALED {
+                                value = s.mul(value, scales[half]);
+                            }
+                            let column = column + half * WIDTH;
+                            let value = s.add(value, bias[half]);
+                            self.finish::<S, E>(s, first + row, column, value);
+                        }
                     }
                 }
             }
         }
     }
 
-    /// Bias, what comes then, and the sixteen columns from `column` on.
+    /// The bias of the sixteen columns from `column` on.
+    #[inline(always)]
+    fn bias<S: Lanes>(&self, s: S, column: usize) -> S::F {
+        let bias = self.product.bias.and_then(|bias| bias.get(column..));
+        load_part(s, bias.unwrap_or_default())
+    }
+
+    /// What comes then, and the sixteen columns from `column` on.
     #[inline(always)]
     fn finish<S: Lanes, E: Element>(&self, s: S, row: usize, column: usize, value: S::F) {
-        let columns = self.width.saturating_sub(column).min(16);
+        let columns = self.width.saturating_sub(column).min(WIDTH);
         // SAFETY: `column` is in a block of this task alone.
         let out = unsafe {
             self.out
                 .part(row * self.width + column.min(self.width), columns)
         };
-        let bias = match self.product.bias {
-            Some(bias) => &bias[column.min(self.width)..][..columns],
-            None => &[0.0; 16][..columns],
-        };
-        if let (Some(bias), Some(out)) = (bias.first_chunk(), out.first_chunk_mut()) {
-            let value = s.add(value, s.load(bias));
+        if let Some(out) = out.first_chunk_mut() {
             let value = then::<S, E>(s, self.product.then, value, s.load(out));
             s.store(value, out);
         } else {
-            let (mut padded, mut old) = ([0.0; 16], [0.0; 16]);
-            padded[..columns].copy_from_slice(bias);
-            old[..columns].copy_from_slice(out);
-            let value = s.add(value, s.load(&padded));
-            let value = then::<S, E>(s, self.product.then, value, s.load(&old));
+            let mut padded = [0.0; WIDTH];
+            let value = then::<S, E>(s, self.product.then, value, load_part(s, out));
             s.store(value, &mut padded);
             out.copy_from_slice(&padded[..columns]);
         }

@@ -8,7 +8,7 @@
 //! tile's height, and wherever the columns are cut.
 
 use crate::elements::Element;
-use crate::lanes::Lanes;
+use crate::lanes::{Lanes, Next};
 
 /// Rows of weights in a block: two lines.
 pub(crate) const BLOCK: usize = 32;
@@ -38,8 +38,8 @@ pub(crate) type Sums<S, E> = [<E as Element>::Sum<S>; 2];
 /// What is multiplied: groups of a block of weights with rows of activations.
 pub(crate) struct Operands<'a, E: Element> {
     pub(crate) lines: &'a [[E::Line; 2]],
-    /// What will be read soon after, as many lines.
-    pub(crate) next: Option<*const [E::Line; 2]>,
+    /// What will be read soon after.
+    pub(crate) next: Next,
     /// Rows of activations, from the first group on.
     pub(crate) x: &'a [E::Group],
     /// Groups from one row to the next.
@@ -96,8 +96,8 @@ impl<E: Element> Operands<'_, E> {
     /// two at a time and so are many passes.
     #[inline(always)]
     fn step(&self, rows: usize) -> usize {
-        self.next
-            .map_or(0, |_| 128_usize.div_ceil(rows.div_ceil(2)))
+        let next = self.next.start();
+        next.map_or(0, |_| 128_usize.div_ceil(rows.div_ceil(2)))
     }
 
     /// [`multiply`] of as many rows as are four and four, if there is a kernel for that, of
@@ -109,7 +109,7 @@ impl<E: Element> Operands<'_, E> {
         for (index, sums) in fours.iter_mut().enumerate() {
             for half in 0..2 {
                 let pass = 2 * index + half;
-                let next = self.next.filter(|_| pass < 4);
+                let next = self.next.start().filter(|_| pass < 4);
                 let at = |part| Some(next?.cast::<u32>().wrapping_byte_add(part * eighth));
                 let next = [at(2 * pass), at(2 * pass + 1)];
                 let mut from = [E::zero(s); 4];
@@ -143,7 +143,7 @@ impl<E: Element> Operands<'_, E> {
             return Done::default();
         }
         let sums = &mut sums[..rows];
-        let next = self.next.unwrap_or(self.lines.as_ptr()).cast();
+        let next = self.next.start().unwrap_or(self.lines.as_ptr().cast());
         let taken = E::twos(
             s,
             self.lines,
@@ -158,7 +158,7 @@ impl<E: Element> Operands<'_, E> {
         }
         let rest = Operands::<E> {
             lines: &self.lines[taken..],
-            next: None,
+            next: Next::Nothing,
             x: &self.x[taken..],
             stride: self.stride,
         };
@@ -187,13 +187,14 @@ impl<E: Element> Operands<'_, E> {
                     && rows - row >= $height
                     && !($height == 6 && rows - row == 8)
                 {
-                    let at = self.next.unwrap_or(self.lines.as_ptr()).cast::<u8>();
+                    let next = self.next.start();
+                    let at = next.unwrap_or(self.lines.as_ptr().cast());
                     let ahead = |step: usize| Ahead {
                         at: at.wrapping_add(pass * step * self.lines.len()),
                         step,
                     };
                     let ahead = match pass {
-                        _ if self.next.is_none() => ahead(0),
+                        _ if next.is_none() => ahead(0),
                         _ if twos => ahead(step),
                         _ if pass > 1 => ahead(0),
                         0 if $height == rows => ahead(128),
@@ -214,7 +215,8 @@ impl<E: Element> Operands<'_, E> {
 }
 
 /// Multiplies all lines with as many rows of activations as there are `sums`, at most
-/// [`most`]; tiles may look at rows up to the sixteenth, so that these have to be there. The sums go on from what they are, or begin anew.
+/// [`most`]; tiles may look at rows up to the sixteenth, so that these have to be there. The
+/// sums go on from what they are, or begin anew.
 #[inline(always)]
 pub(crate) fn multiply<S: Lanes, E: Element>(
     s: S,
@@ -224,8 +226,7 @@ pub(crate) fn multiply<S: Lanes, E: Element>(
 ) {
     if tiled::<S, E>() {
         let x = (operands.x, operands.stride);
-        let next = operands.next.map(|next| next.cast());
-        return E::block(s, operands.lines, x, next, go_on, sums);
+        return E::block(s, operands.lines, x, operands.next, go_on, sums);
     }
     let mut done = operands.fours(s, go_on, sums);
     if done.rows == 0 {

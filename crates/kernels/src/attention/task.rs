@@ -6,7 +6,7 @@ use super::tile::{Part, Run, Tile, piece};
 use super::{Prefix, QUERIES, Span, row_length};
 use crate::cache::{Cached, HeadCache, Middles, Scales};
 use crate::elements::Element;
-use crate::lanes::{Lanes, WIDTH};
+use crate::lanes::{Lanes, Next, WIDTH};
 use crate::shared::SharedMut;
 use crate::tile::{BLOCK, Operands, Sums, most, multiply};
 
@@ -242,7 +242,7 @@ impl Task<'_> {
                     let sums = &mut sums[run.rows.clone()];
                     let operands = Operands::<E> {
                         lines,
-                        next: next.next().map(<[_]>::as_ptr),
+                        next: Next::all(next.next()),
                         x,
                         stride: groups,
                     };
@@ -280,7 +280,7 @@ impl Task<'_> {
                     let sums = &mut sums[run.rows.clone()];
                     let operands = Operands::<E> {
                         lines: piece,
-                        next: ahead.next().map(<[_]>::as_ptr),
+                        next: Next::all(ahead.next()),
                         x,
                         stride,
                     };

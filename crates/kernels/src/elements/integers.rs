@@ -16,7 +16,7 @@
 //! only its neighbours coarse; others have one a row.
 
 use super::{Element, Line, half_of, inverse, largest_magnitude, magnitude};
-use crate::lanes::{Lanes, WIDTH, load_part};
+use crate::lanes::{Lanes, Next, WIDTH, load_part};
 use crate::matrix::WeightFormat;
 
 /// Eight-bit weights by activations of so many bytes, sums in integers.
@@ -92,7 +92,7 @@ impl<const BYTES: usize> Element for Integers<BYTES> {
         s: S,
         lines: &[[Self::Line; 2]],
         (x, stride): (&[[u32; BYTES]], usize),
-        next: Option<*const u8>,
+        next: Next,
         go_on: bool,
         sums: &mut [[[S::I; BYTES]; 2]],
     ) {

@@ -8,7 +8,7 @@
 //! same.
 
 use super::{Element, Line, half_of};
-use crate::lanes::{Lanes, WIDTH, f32_to_bf16, load_part};
+use crate::lanes::{Lanes, Next, WIDTH, f32_to_bf16, load_part};
 use crate::matrix::WeightFormat;
 
 /// Weights of bf16 by activations that take so many words for two columns.
@@ -62,7 +62,7 @@ impl<const WORDS: usize> Element for Pairs<WORDS> {
         s: S,
         lines: &[[Self::Line; 2]],
         (x, stride): (&[[u32; WORDS]], usize),
-        next: Option<*const u8>,
+        next: Next,
         go_on: bool,
         sums: &mut [[S::F; 2]],
     ) {

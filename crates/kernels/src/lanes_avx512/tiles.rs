@@ -19,7 +19,7 @@ use std::sync::OnceLock;
 
 use super::Avx512;
 use super::crowd::crowded;
-use crate::lanes::WIDTH;
+use crate::lanes::{Next, WIDTH};
 use crate::training::tile::{COLUMNS, TileRow};
 
 /// Rows of a tile register, at most.
@@ -306,7 +306,7 @@ pub(super) unsafe fn block<V: Copy>(
     (kind, plan): (Kind, Plan),
     (left, stride): (&[u32], usize),
     right: &[[u32; WIDTH]],
-    ahead: Ahead,
+    next: Next,
     go_on: bool,
     sums: &mut [[V; 2]],
 ) {
@@ -318,28 +318,31 @@ pub(super) unsafe fn block<V: Copy>(
     let k = right.len() / 2;
     assert_there(left, stride, rows, k);
     let (whole, rest) = (k / ROWS, k % ROWS);
-    let mut out = MaybeUninit::<Sums<V>>::uninit();
-    let out: *mut [V; 2] = out.as_mut_ptr().cast();
-    // SAFETY: `out` has room for all rows of sums, and they are apart. Tiles are configured;
+    let mut some = MaybeUninit::<Sums<V>>::uninit();
+    // Tiles of just so many rows write where sums are.
+    let all = sums.len() == rows;
+    let out: *mut [V; 2] = match all {
+        true => sums.as_mut_ptr(),
+        false => some.as_mut_ptr().cast(),
+    };
+    // SAFETY: `out` has room for all rows of sums. Tiles are configured;
     // rows, lines and room are there, asserted above; the copies are whole tiles. `rows` rows
     // are written, no fewer than there are sums, as bytes, which are `V`s.
     unsafe {
-        if go_on {
+        if go_on && !all {
             out.copy_from_nonoverlapping(sums.as_ptr(), sums.len());
         }
         let (x, lines, sums_at) = ((left.as_ptr(), stride), right.as_ptr().cast(), out.cast());
-        let steps = Steps {
-            k: whole,
-            ahead,
-            begin: !go_on,
-        };
-        run_block(kind, x, lines, steps, sums_at);
+        run_block(kind, x, lines, (whole, next, !go_on), sums_at);
         if rest > 0 {
             let right = right[2 * whole * ROWS..2 * k].as_flattened();
             let last = Last::of((&left[whole * ROWS..], stride), rows, right, rest);
-            run_block(kind, last.left(), last.right.as_ptr(), Steps::LAST, sums_at);
+            let steps = (1, Next::Nothing, false);
+            run_block(kind, last.left(), last.right.as_ptr(), steps, sums_at);
         }
-        out.copy_to_nonoverlapping(sums.as_mut_ptr(), sums.len());
+        if !all {
+            out.copy_to_nonoverlapping(sums.as_mut_ptr(), sums.len());
+        }
     }
 }
 
@@ -499,7 +502,8 @@ unsafe fn run_tall(
 }
 
 /// Multiplies as many rows as tiles are configured for with two lines of columns, of either
-/// kind, with sums in rows of two lines.
+/// kind, with sums in rows of two lines: so many times sixteen cells, from zero on or from what
+/// sums are.
 ///
 /// # Safety
 /// Tiles have to be configured, and all of that has to be there.
@@ -508,20 +512,32 @@ unsafe fn run_block(
     kind: Kind,
     left: (*const u32, usize),
     right: *const u32,
-    Steps { k, ahead, begin }: Steps,
+    (k, next, begin): (usize, Next, bool),
     sums: *mut u32,
 ) {
-    let next = ahead.steps(2 * ROWS, right);
+    let (ahead, few) = match next {
+        Next::Nothing => (Ahead(None), true),
+        Next::Eighth(next) => (Ahead(Some(next)), true),
+        Next::All(next) => (Ahead(Some(next)), false),
+    };
+    let next = ahead.steps(if few { 2 * ROWS / 8 } else { 2 * ROWS }, right);
     let (right, out) = ((right, 2), (sums, 2 * 4 * WIDTH));
     macro_rules! block {
-        ($product:literal) => {
+        ($product:literal asks $($first:literal)*, $($second:literal)*) => {
             tiles!(
                 left, right, k, next, begin, out,
                 [0 at 0] [1 at 64],
                 left!("upper")
-                line!($product, 0 at 0 asks 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15)
-                line!($product, 1 at 64 asks 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31)
+                line!($product, 0 at 0 asks $($first)*)
+                line!($product, 1 at 64 asks $($second)*)
             )
+        };
+        ($product:literal) => {
+            match few {
+                true => block!($product asks 0 1, 2 3),
+                false => block!($product asks 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15,
+                    16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31),
+            }
         };
     }
     // SAFETY: the caller's.
