@@ -19,7 +19,7 @@ use crate::lanes::{Lanes, Next, WIDTH, load_part};
 use crate::matrix::{Blocks, Matrix, Packed, WeightFormat};
 use crate::shared::SharedMut;
 use crate::team::{Tasks, Team};
-use crate::tile::{BLOCK, Operands, ROWS, Sums, TILED_ROWS, most, multiply, tiled};
+use crate::tile::{BLOCK, Operands, ROWS, TILED_ROWS, most, multiply, tiled};
 use std::ops::Range;
 
 /// What becomes of a product.
@@ -61,7 +61,7 @@ const TASKS: usize = 4;
 /// the time that it takes to answer.
 const AHEAD: usize = 64;
 
-/// Rows that pass over a part of a block's weights together, at most, where tiles multiply.
+/// Rows that pass over a part of a block's weights, at most, where they are many.
 const MANY: usize = 128;
 
 /// Groups that are passed over together where registers do not hold the sums of all
@@ -189,7 +189,8 @@ impl Run<'_> {
         }
     }
 
-    /// Blocks by so many rows `together`, at most `ROOM`.
+    /// Blocks by so many rows `together`, at most `ROOM`: all of them pass over one part of a
+    /// block's weights before they do over the next.
     #[inline(always)]
     fn walk<S: Lanes, E: Element, W: Element<Line = E::Line>, const ROOM: usize>(
         &self,
@@ -199,11 +200,15 @@ impl Run<'_> {
     ) {
         let input = self.product.input;
         assert_eq!(input.format(), E::FORMAT, "input for another format");
+        let (stride, x) = (input.stride() / E::WORDS, E::groups(input.words()));
         let piece = E::PIECE.div_ceil(E::GROUP).min(packed.groups);
         let pieces = packed.groups.div_ceil(piece);
+        let end = self.blocks.end * packed.groups;
+        let most = most::<S, E>();
         let mut sums = [[E::zero(s); 2]; ROOM];
         let mut values = [[s.splat(0.0); 2]; ROOM];
         for block in self.blocks.clone() {
+            let lines = &packed.lines[block * packed.groups..][..packed.groups];
             let middles = &packed.middles[2 * block * pieces..][..2 * pieces];
             let column = block * BLOCK;
             let scales = &packed.scales[2 * block..][..2];
@@ -211,10 +216,42 @@ impl Run<'_> {
             let bias = [self.bias(s, column), self.bias(s, column + WIDTH)];
             for first in (0..self.rows).step_by(together) {
                 let rows = (self.rows - first).min(together);
-                for index in 0..pieces {
-                    let from = index * piece;
-                    let groups = from..packed.groups.min(from + piece);
-                    self.sum::<S, E, W>(s, packed, (block, groups), first, &mut sums[..rows]);
+                let tiled = tiled::<S, E>();
+                let whole = rows <= most && (tiled || rows * E::registers::<S>() <= S::TILE);
+                let (part, ahead) = match whole {
+                    true => (piece, AHEAD),
+                    false => [part::<E>(self.rows); 2].into(),
+                };
+                // Up to eight tiles pass over a part, of which each asks for an eighth of the next.
+                let evenly = tiled && rows > 3 * most;
+                for (index, lines) in lines.chunks(piece).enumerate() {
+                    for (number, lines) in lines.chunks(part).enumerate() {
+                        let from = index * piece + number * part;
+                        let at = block * packed.groups + from + ahead;
+                        let next = match self.after {
+                            Some(after) if at >= end => {
+                                after.cast::<[E::Line; 2]>().wrapping_add(at - end)
+                            }
+                            _ => packed.lines.as_ptr().wrapping_add(at),
+                        };
+                        for (tile, sums) in sums[..rows].chunks_mut(most).enumerate() {
+                            let next = match (evenly, first + tile) {
+                                (true, _) => {
+                                    let from = tile * lines.len() / 8;
+                                    Next::Eighth(next.wrapping_add(from).cast())
+                                }
+                                (false, 0) => Next::All(next.cast()),
+                                _ => Next::Nothing,
+                            };
+                            let operands = Operands::<E> {
+                                lines,
+                                next,
+                                x: &x[(first + tile * most) * stride + from..],
+                                stride,
+                            };
+                            multiply(s, operands, number > 0, sums);
+                        }
+                    }
                     let last = index + 1 == pieces;
                     for row in 0..rows {
                         for half in 0..2 {
@@ -241,64 +278,6 @@ impl Run<'_> {
                     }
                 }
             }
-        }
-    }
-
-    /// Multiplies some groups of a block, part by part, with as many rows from `first` on as
-    /// there are `sums`: all of them pass over one part before they do over the next.
-    #[inline(always)]
-    fn sum<S: Lanes, E: Element, W: Element<Line = E::Line>>(
-        &self,
-        s: S,
-        packed: &Packed<W>,
-        (block, groups): (usize, Range<usize>),
-        first: usize,
-        sums: &mut [Sums<S, E>],
-    ) {
-        let input = self.product.input;
-        let (stride, x) = (input.stride() / E::WORDS, E::groups(input.words()));
-        let (rows, most) = (sums.len(), most::<S, E>());
-        let tiled = tiled::<S, E>();
-        let whole = rows <= most && (tiled || rows * E::registers::<S>() <= S::TILE);
-        let (part, ahead) = match whole {
-            true => (groups.len(), AHEAD),
-            false => [part::<E>(self.rows); 2].into(),
-        };
-        // Up to eight tiles pass over a part, of which each asks for an eighth of the next.
-        let evenly = tiled && rows > 3 * most;
-        let start = block * packed.groups;
-        let lines = &packed.lines[start + groups.start..start + groups.end];
-        for (number, lines) in lines.chunks(part).enumerate() {
-            let from = groups.start + number * part;
-            let next = self.ahead(packed, start + from + ahead);
-            for (tile, sums) in sums.chunks_mut(most).enumerate() {
-                let next = match (evenly, first + tile) {
-                    (true, _) => {
-                        let from = tile * lines.len() / 8;
-                        Next::Eighth(next.wrapping_add(from).cast())
-                    }
-                    (false, 0) => Next::All(next.cast()),
-                    _ => Next::Nothing,
-                };
-                let operands = Operands::<E> {
-                    lines,
-                    next,
-                    x: &x[(first + tile * most) * stride + from..],
-                    stride,
-                };
-                multiply(s, operands, number > 0, sums);
-            }
-        }
-    }
-
-    /// Where groups lie that are read later: those of this task's blocks, and behind them what
-    /// comes after.
-    #[inline(always)]
-    fn ahead<W: Element>(&self, packed: &Packed<W>, at: usize) -> *const [W::Line; 2] {
-        let end = self.blocks.end * packed.groups;
-        match self.after {
-            Some(after) if at >= end => after.cast::<[W::Line; 2]>().wrapping_add(at - end),
-            _ => packed.lines.as_ptr().wrapping_add(at),
         }
     }
 
